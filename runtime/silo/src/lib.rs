@@ -1,1 +1,64 @@
-//! To be written.
+//! Quark: virtual actors whose guarantees are checked.
+//!
+//! An actor is an object with an identity: it is called by kind and key, lives on whichever silo of the cluster
+//! placement chose, and is activated on its first call. A silo asks the world for time, tasks, entropy, messages and
+//! a store through the traits of `quark-env`, so the same silo runs on tokio, gRPC and SQLite or inside the seeded
+//! simulator.
+//!
+//! ```
+//! use quark::{Serialize, Deserialize};
+//!
+//! #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+//! struct Refused { balance: u64 }
+//!
+//! #[derive(Default, Serialize, Deserialize)]
+//! struct Account { balance: u64 }
+//!
+//! #[quark::actor(kind = "account", durable)]
+//! impl Account {
+//!     async fn withdraw(&mut self, amount: u64) -> Result<u64, Refused> {
+//!         if amount > self.balance {
+//!             return Err(Refused { balance: self.balance });
+//!         }
+//!         self.balance -= amount;
+//!         Ok(self.balance)
+//!     }
+//!
+//!     fn balance(&self) -> u64 {
+//!         self.balance
+//!     }
+//! }
+//! ```
+#![deny(missing_docs)]
+
+pub mod actor;
+pub mod call;
+mod context;
+mod error;
+pub mod membership;
+
+pub use actor::Actor;
+pub use call::{ActorHandle, Call};
+pub use context::ActorContext;
+pub use error::{CallError, Failure, Happened};
+pub use quark_core as core;
+pub use quark_env as env;
+pub use quark_macros::actor;
+pub use serde::{Deserialize, Serialize};
+
+/// What generated code names. Not for use by hand: it changes without notice.
+#[doc(hidden)]
+pub mod generated {
+    pub use crate::actor::{
+        Access, Actor, ArgumentError, Contract, Dispatch, Method, MethodError, MethodResult, digest,
+        method_id,
+    };
+    pub use crate::call::{ActorHandle, Call};
+    pub use crate::context::ActorContext;
+    pub use bytes::Bytes;
+    pub use quark_core::codec;
+    pub use quark_core::{ActorId, MethodId};
+    pub use quark_env::BoxFuture;
+    pub use serde;
+    pub use serde_json;
+}

@@ -1,0 +1,188 @@
+//! What an actor is to the runtime. The macro `#[quark::actor]` writes the implementation.
+
+use crate::call::ActorHandle;
+use crate::context::ActorContext;
+use bytes::Bytes;
+use quark_core::codec::CodecError;
+use quark_core::placement::Placement;
+use quark_core::{ActorId, MethodId};
+use quark_env::BoxFuture;
+
+/// A kind of actor. Written by `#[quark::actor]`; implementing it by hand is possible but seldom wise.
+///
+/// Rust's borrow rules are the reentrancy rules: `&mut self` methods are exclusive turns, `&self` methods may
+/// interleave with other `&self` methods.
+pub trait Actor: Sized + Send + Sync + 'static {
+    /// The stable wire name of the kind.
+    const KIND: &'static str;
+    /// Whether turns through `&mut self` commit the state before their reply.
+    const DURABLE: bool;
+    /// Where an actor of this kind is placed on its first call.
+    const PLACEMENT: Placement = Placement::RingOwner;
+
+    /// The typed reference that callers hold.
+    type Ref: Clone + Send + Sync + 'static;
+
+    /// The wire contract.
+    fn contract() -> &'static Contract;
+
+    /// Wraps a handle in the typed reference.
+    fn reference(handle: ActorHandle) -> Self::Ref;
+
+    /// A fresh actor that has no committed state.
+    fn create(id: &ActorId) -> Self;
+
+    /// Encodes the state for the store. Called for durable kinds only.
+    fn encode_state(&self) -> Result<Bytes, CodecError>;
+
+    /// Decodes committed state. Called for durable kinds only.
+    fn decode_state(bytes: &[u8]) -> Result<Self, CodecError>;
+
+    /// Runs before the first turn. An error ends the activation, and its callers get `ActivationFailed`.
+    fn on_activate<'a>(&'a mut self, _ctx: &'a ActorContext) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Runs after the last turn of an activation that ends in order (idle, drain, stop); not after a panic or fence.
+    fn on_deactivate<'a>(&'a mut self, _ctx: &'a ActorContext) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Runs an exclusive method.
+    fn call_mut<'a>(&'a mut self, ctx: &'a ActorContext, method: MethodId, args: &'a [u8]) -> Dispatch<'a>;
+
+    /// Runs a shared method.
+    fn call_ref<'a>(&'a self, ctx: &'a ActorContext, method: MethodId, args: &'a [u8]) -> Dispatch<'a>;
+}
+
+/// The encoded result of a method.
+pub type MethodResult = Result<Bytes, MethodError>;
+
+/// A method that has run, or is to be awaited. A synchronous `fn` needs no future at all.
+pub enum Dispatch<'a> {
+    /// It has run.
+    Ready(MethodResult),
+    /// It is to be polled to its end.
+    Future(BoxFuture<'a, MethodResult>),
+}
+
+/// How a method ended without a result.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MethodError {
+    /// The actor's own error, encoded.
+    App(Bytes),
+    /// The arguments did not decode.
+    BadArguments(String),
+    /// The result or error did not encode.
+    BadResult(String),
+    /// There is no such method with this access.
+    UnknownMethod,
+}
+
+/// How a method borrows the actor.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Access {
+    /// `&mut self`: runs alone.
+    Exclusive,
+    /// `&self`: runs beside other `&self` methods.
+    Shared,
+}
+
+/// One method of a kind, as the wire and the JSON gateway see it.
+#[derive(Debug)]
+pub struct Method {
+    /// Its wire number.
+    pub id: MethodId,
+    /// Its name.
+    pub name: &'static str,
+    /// How it borrows the actor.
+    pub access: Access,
+    /// The names and types of its arguments.
+    pub arguments: &'static [(&'static str, &'static str)],
+    /// Encodes arguments from a JSON object, by argument name.
+    pub arguments_from_json: fn(&serde_json::Value) -> Result<Bytes, ArgumentError>,
+    /// Decodes a result to JSON.
+    pub result_to_json: fn(&[u8]) -> Result<serde_json::Value, CodecError>,
+    /// Decodes the actor's own error to JSON.
+    pub error_to_json: fn(&[u8]) -> Result<serde_json::Value, CodecError>,
+}
+
+/// What is wrong with JSON arguments.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ArgumentError {
+    /// The body is no JSON object.
+    #[error("the arguments must be a JSON object like {example}")]
+    NotAnObject {
+        /// What it could look like.
+        example: String,
+    },
+    /// An argument is missing.
+    #[error("argument `{name}` ({kind}) is missing")]
+    Missing {
+        /// Its name.
+        name: &'static str,
+        /// Its type.
+        kind: &'static str,
+    },
+    /// An argument that the method does not have.
+    #[error("there is no argument `{name}`; the arguments are: {known}")]
+    Unknown {
+        /// Its name.
+        name: String,
+        /// Those there are.
+        known: String,
+    },
+    /// An argument of another type.
+    #[error("argument `{name}` is no {kind}: {reason}")]
+    Invalid {
+        /// Its name.
+        name: &'static str,
+        /// Its type.
+        kind: &'static str,
+        /// What the decoder said.
+        reason: String,
+    },
+}
+
+/// The wire contract of a kind.
+#[derive(Debug)]
+pub struct Contract {
+    /// The kind.
+    pub kind: &'static str,
+    /// Its methods, sorted by id.
+    pub methods: &'static [Method],
+    /// A hash over kind, method names, argument and result types: two silos that disagree on it do not share a
+    /// cluster.
+    pub digest: u64,
+}
+
+impl Contract {
+    /// The method of this number.
+    pub fn method(&self, id: MethodId) -> Option<&'static Method> {
+        self.methods.binary_search_by_key(&id, |m| m.id).ok().map(|at| &self.methods[at])
+    }
+
+    /// The method of this name.
+    pub fn method_named(&self, name: &str) -> Option<&'static Method> {
+        self.methods.iter().find(|m| m.name == name)
+    }
+}
+
+/// The wire number of a method: FNV-1a of its name, at compile time, so that the macro can refuse collisions.
+pub const fn method_id(name: &str) -> MethodId {
+    let hash = digest(name);
+    MethodId((hash ^ (hash >> 32)) as u32)
+}
+
+/// FNV-1a, 64 bits, usable at compile time.
+pub const fn digest(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    let mut hash = 0xCBF2_9CE4_8422_2325_u64;
+    let mut at = 0;
+    while at < bytes.len() {
+        hash ^= bytes[at] as u64;
+        hash = hash.wrapping_mul(0x0000_0100_0000_01B3);
+        at += 1;
+    }
+    hash
+}

@@ -1,0 +1,184 @@
+//! A call before it is made: the handle of an actor, and the options of one call.
+
+use crate::actor::{ArgumentError, Method};
+use crate::error::{CallError, Failure};
+use bytes::Bytes;
+use quark_core::codec::{self, CodecError, CodecLimits};
+use quark_core::wire::IdempotencyKey;
+use quark_core::{ActorId, MethodId};
+use quark_env::BoxFuture;
+use serde::de::DeserializeOwned;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Whoever can issue calls: a silo, a client, or an actor's context (which adds its call chain and deadline).
+pub trait Issuer: Send + Sync {
+    /// Issues an ask and waits for its one outcome.
+    fn ask(&self, request: CallRequest) -> BoxFuture<'static, Result<Bytes, Outcome>>;
+    /// Issues a tell. `Ok` means that it was accepted for sending: at most once, no outcome.
+    fn tell(&self, request: CallRequest) -> Result<(), Failure>;
+}
+
+/// How an ask ended without a result.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The actor's own error, encoded.
+    App(Bytes),
+    /// The runtime's failure.
+    Failed(Failure),
+}
+
+/// One call, ready to be issued.
+#[derive(Clone, Debug)]
+pub struct CallRequest {
+    /// The target.
+    pub actor: ActorId,
+    /// The method.
+    pub method: MethodId,
+    /// The method's name, for errors.
+    pub method_name: &'static str,
+    /// The encoded arguments.
+    pub args: Bytes,
+    /// How long the caller waits; `None` for the default (or, within a turn, what is left of its own deadline).
+    pub deadline: Option<Duration>,
+    /// The caller's idempotency key.
+    pub idempotency: Option<IdempotencyKey>,
+    /// Request context that flows with the call.
+    pub headers: Vec<(String, String)>,
+}
+
+/// An untyped reference to an actor. Cheap to clone; making one does no I/O and activates nothing.
+#[derive(Clone)]
+pub struct ActorHandle {
+    issuer: Arc<dyn Issuer>,
+    id: ActorId,
+}
+
+impl ActorHandle {
+    /// A handle whose calls go through `issuer`.
+    pub fn new(issuer: Arc<dyn Issuer>, id: ActorId) -> Self {
+        Self { issuer, id }
+    }
+
+    /// Who it refers to.
+    pub fn id(&self) -> &ActorId {
+        &self.id
+    }
+
+    /// Prepares a call of a known method. Generated references use this.
+    pub fn call<R, E>(&self, method: &'static Method, args: Result<Bytes, CodecError>) -> Call<R, E> {
+        Call {
+            issuer: self.issuer.clone(),
+            request: args
+                .map(|args| CallRequest {
+                    actor: self.id.clone(),
+                    method: method.id,
+                    method_name: method.name,
+                    args,
+                    deadline: None,
+                    idempotency: None,
+                    headers: Vec::new(),
+                })
+                .map_err(|error| Failure::BadArguments {
+                    method: method.name.into(),
+                    reason: error.to_string(),
+                }),
+            result: PhantomData,
+        }
+    }
+
+    /// Calls a method with JSON arguments and a JSON result, as the HTTP gateway does.
+    pub fn call_json(
+        &self,
+        method: &'static Method,
+        args: &serde_json::Value,
+        deadline: Option<Duration>,
+    ) -> Result<BoxFuture<'static, Result<serde_json::Value, CallError<serde_json::Value>>>, ArgumentError>
+    {
+        let mut call = self.call::<(), ()>(method, Ok((method.arguments_from_json)(args)?));
+        if let (Ok(request), Some(deadline)) = (&mut call.request, deadline) {
+            request.deadline = Some(deadline);
+        }
+        Ok(Box::pin(async move {
+            let bad =
+                |error: CodecError| CallError::Failed(Failure::Incompatible { reason: error.to_string() });
+            match call.issuer.ask(call.request?).await {
+                Ok(bytes) => (method.result_to_json)(&bytes).map_err(bad),
+                Err(Outcome::App(bytes)) => Err(CallError::App((method.error_to_json)(&bytes).map_err(bad)?)),
+                Err(Outcome::Failed(failure)) => Err(CallError::Failed(failure)),
+            }
+        }))
+    }
+}
+
+impl std::fmt::Debug for ActorHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "→{}", self.id)
+    }
+}
+
+/// One call, prepared. Await it to ask; [`Call::tell`] sends it without waiting.
+///
+/// Dropping the future of an ask withdraws a queued call, and never cuts a running turn.
+#[must_use = "a call does nothing until it is awaited or told"]
+pub struct Call<R, E> {
+    issuer: Arc<dyn Issuer>,
+    request: Result<CallRequest, Failure>,
+    result: PhantomData<fn() -> (R, E)>,
+}
+
+impl<R, E> Call<R, E> {
+    /// Waits at most this long. Nested calls inherit what is left.
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        if let Ok(request) = &mut self.request {
+            request.deadline = Some(limit);
+        }
+        self
+    }
+
+    /// Marks retries of one logical call. The key differs from any call id: it is the caller's to choose and keep.
+    pub fn idempotency_key(mut self, key: u128) -> Self {
+        if let Ok(request) = &mut self.request {
+            request.idempotency = Some(IdempotencyKey(key));
+        }
+        self
+    }
+
+    /// Adds a pair to the request context, which flows with this call and all that it causes.
+    pub fn header(mut self, key: &str, value: &str) -> Self {
+        if let Ok(request) = &mut self.request {
+            request.headers.push((key.into(), value.into()));
+        }
+        self
+    }
+
+    /// Sends the call without waiting: at most once, in order, no outcome. An error means it was not sent.
+    pub fn tell(self) -> Result<(), Failure> {
+        self.issuer.tell(self.request?)
+    }
+}
+
+impl<R, E> IntoFuture for Call<R, E>
+where
+    R: DeserializeOwned + 'static,
+    E: DeserializeOwned + 'static,
+{
+    type Output = Result<R, CallError<E>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let incompatible =
+                |error: CodecError| CallError::Failed(Failure::Incompatible { reason: error.to_string() });
+            match self.issuer.ask(self.request?).await {
+                Ok(bytes) => codec::decode(&bytes, CodecLimits::default()).map_err(incompatible),
+                Err(Outcome::App(bytes)) => {
+                    Err(CallError::App(codec::decode(&bytes, CodecLimits::default()).map_err(incompatible)?))
+                }
+                Err(Outcome::Failed(failure)) => Err(CallError::Failed(failure)),
+            }
+        })
+    }
+}
