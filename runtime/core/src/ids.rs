@@ -200,34 +200,60 @@ impl ActorId {
 
     /// An actor of a tenant.
     pub fn of_tenant(tenant: &str, kind: &str, key: &str) -> Result<Self, ActorIdError> {
-        let well_named = |s: &str| {
+        let mut text = String::with_capacity(tenant.len() + kind.len() + key.len());
+        text.push_str(tenant);
+        text.push_str(kind);
+        text.push_str(key);
+        Self::from_text(&text, tenant.len(), kind.len())
+    }
+
+    /// An actor from its three texts joined, as it travels: what a decoder calls, with one allocation.
+    ///
+    /// Panics: never; lengths that do not fit the text are refused as a bad kind or tenant.
+    pub(crate) fn from_text(
+        text: &str,
+        tenant_length: usize,
+        kind_length: usize,
+    ) -> Result<Self, ActorIdError> {
+        let (bytes, names_length) = (text.as_bytes(), tenant_length.saturating_add(kind_length));
+        let well_named = |s: &[u8]| {
             s.len() <= Self::NAME_BYTES_MAX
-                && s.bytes().all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
+                && s.iter().all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
         };
+        let named = |what, s: &[u8]| {
+            let text = String::from_utf8_lossy(s).chars().take(80).collect();
+            ActorIdError::Name { what, text }
+        };
+        if names_length > bytes.len() {
+            return Err(named("kind", bytes));
+        }
+        let (tenant, kind) = bytes[..names_length].split_at(tenant_length);
         if kind.is_empty() || !well_named(kind) {
-            return Err(ActorIdError::Name { what: "kind", text: kind.chars().take(80).collect() });
+            return Err(named("kind", kind));
         }
         if !well_named(tenant) {
-            return Err(ActorIdError::Name { what: "tenant", text: tenant.chars().take(80).collect() });
+            return Err(named("tenant", tenant));
         }
+        // Tenant and kind are ASCII, so the key begins at a character.
+        let key = &text[names_length..];
         if key.len() > Self::KEY_BYTES_MAX {
             return Err(ActorIdError::KeyTooLong {
                 length: key.len(),
                 start: key.chars().take(32).collect(),
             });
         }
-        let mut text = String::with_capacity(tenant.len() + kind.len() + key.len());
-        text.push_str(tenant);
-        text.push_str(kind);
-        text.push_str(key);
         // The two lengths are the domain of the hash: ("ab","c") and ("a","bc") are different actors.
-        let point = hash::point_in((tenant.len() as u64) << 16 | kind.len() as u64, text.as_bytes());
         Ok(Self {
             text: text.into(),
-            point,
-            tenant_length: tenant.len() as u16,
-            kind_length: kind.len() as u16,
+            point: hash::point_in((tenant_length as u64) << 16 | kind_length as u64, bytes),
+            tenant_length: tenant_length as u16,
+            kind_length: kind_length as u16,
         })
+    }
+
+    /// Tenant, kind and key, joined.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The tenant; empty for the default one.

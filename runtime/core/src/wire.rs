@@ -2,7 +2,39 @@
 //!
 //! The header is laid by hand, with a version byte first and a crc32c last, because it is the hottest code of a
 //! remote call and the first thing a hostile peer touches. Limits are checked before anything is allocated, and
-//! decoding never panics.
+//! decoding never panics. One envelope has exactly one encoding: whatever decodes, encodes back to the same bytes.
+//!
+//! ```text
+//!   bytes  field                     (numbers are little endian; `v` is a LEB128 varint in its shortest form)
+//!   1      version                   1
+//!   1      kind                      see Kind
+//!   1      flags                     which optional fields follow: origin 1, deadline 2, actor 4, chain 8,
+//!                                    idempotency 16, headers 32
+//!   1      hops
+//!   1      outcome
+//!   4      method
+//!   4      call slot
+//!   8      call serial
+//!   v v v  to_generation, view, epoch
+//!   ?      origin                    u8 length, name, v generation
+//!   ?      deadline                  v nanoseconds
+//!   ?      actor                     u8 tenant length, u8 kind length, v key length, their text
+//!   ?      chain                     v count, that many actors
+//!   ?      idempotency               16
+//!   ?      headers                   v count, that many (v length, key, v length, value)
+//!   v      payload length
+//!   ...    payload
+//!   4      crc32c of everything before
+//! ```
+
+mod decode;
+mod encode;
+mod error;
+mod layout;
+#[cfg(test)]
+mod tests;
+
+pub use error::{DecodeError, EncodeError};
 
 use crate::{ActorId, Epoch, Generation, MethodId, ViewVersion};
 use bytes::Bytes;
@@ -68,7 +100,7 @@ pub struct Envelope {
     /// The epoch of the activation meant (0: whichever is current), or in a reply the one that answered.
     pub epoch: Epoch,
     /// Time left until the deadline, when sent; `None` has no deadline. Remaining time, not a clock reading, so that
-    /// skew between silos cannot matter.
+    /// skew between silos cannot matter. Travels in nanoseconds; beyond 2^64 of them (584 years) it is cut to that.
     pub deadline: Option<Duration>,
     /// How many silos have forwarded this.
     pub hops: u8,
@@ -80,12 +112,46 @@ pub struct Envelope {
     pub outcome: u8,
     /// The actors that wait for this call, outermost first (promise P8).
     pub chain: Vec<ActorId>,
-    /// The activation that sent it and its place in that activation's order, for promise P6.
+    /// The caller's idempotency key, if the call has one (promise P5).
     pub idempotency: Option<IdempotencyKey>,
     /// W3C trace context and user request context: short key-value pairs.
     pub headers: Vec<(String, String)>,
     /// Arguments, result, error or control message, encoded.
     pub payload: Bytes,
+}
+
+impl Envelope {
+    /// An envelope of this kind that carries `payload` and nothing else: every other field is empty or zero.
+    ///
+    /// Made for the struct update syntax: `Envelope { call, actor, ..Envelope::new(Kind::Request, payload) }`.
+    pub fn new(kind: Kind, payload: Bytes) -> Self {
+        Self {
+            kind,
+            call: CallId::default(),
+            to_generation: Generation::default(),
+            origin: None,
+            view: ViewVersion::default(),
+            epoch: Epoch::default(),
+            deadline: None,
+            hops: 0,
+            actor: None,
+            method: MethodId::default(),
+            outcome: 0,
+            chain: Vec::new(),
+            idempotency: None,
+            headers: Vec::new(),
+            payload,
+        }
+    }
+
+    /// Which queue it rides in: requests, replies, one-way messages, cancels and hints of calls go with the user's
+    /// messages, in their order; everything else is control.
+    pub const fn lane(&self) -> Lane {
+        match self.kind {
+            Kind::Control => Lane::Control,
+            Kind::Request | Kind::Reply | Kind::OneWay | Kind::Ack | Kind::Moved | Kind::Cancel => Lane::User,
+        }
+    }
 }
 
 /// What decoding and encoding refuse. Both sides use the same numbers.
@@ -112,5 +178,21 @@ impl Default for Limits {
             header_bytes_max: 1024,
             hops_max: 4,
         }
+    }
+}
+
+impl Limits {
+    /// The longest frame that these limits let through, in bytes. Transports refuse longer ones unread.
+    pub const fn frame_bytes_max(&self) -> usize {
+        layout::FIXED_BYTES
+            .saturating_add(layout::OPTIONAL_BYTES_MAX)
+            .saturating_add(layout::ACTOR_BYTES_MAX.saturating_mul(self.chain_max.saturating_add(1)))
+            .saturating_add(
+                self.header_bytes_max
+                    .saturating_add(layout::VARINT_BYTES_MAX)
+                    .saturating_mul(2)
+                    .saturating_mul(self.headers_max),
+            )
+            .saturating_add(self.payload_bytes_max)
     }
 }
