@@ -114,6 +114,10 @@ pub struct Envelope {
     pub chain: Vec<ActorId>,
     /// The caller's idempotency key, if the call has one (promise P5).
     pub idempotency: Option<IdempotencyKey>,
+    /// The sending activation and this message's place in its order (promise P6).
+    pub order: Option<(u64, u64)>,
+    /// The placement under which the directory owner sends this request to its host: view and count.
+    pub registration: Option<(ViewVersion, u64)>,
     /// W3C trace context and user request context: short key-value pairs.
     pub headers: Vec<(String, String)>,
     /// Arguments, result, error or control message, encoded.
@@ -139,6 +143,8 @@ impl Envelope {
             outcome: 0,
             chain: Vec::new(),
             idempotency: None,
+            order: None,
+            registration: None,
             headers: Vec::new(),
             payload,
         }

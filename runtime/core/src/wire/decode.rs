@@ -38,6 +38,7 @@ impl Envelope {
             true => Some(IdempotencyKey(u128::from_le_bytes(*reader.array("idempotency key")?))),
             false => None,
         };
+        let (order, registration) = if has(layout::ROUTE) { reader.route()? } else { (None, None) };
         let headers = if has(layout::HEADERS) { reader.headers(limits)? } else { Vec::new() };
 
         let payload_bytes = reader.length("payload", limits.payload_bytes_max)?;
@@ -67,6 +68,8 @@ impl Envelope {
             outcome,
             chain,
             idempotency,
+            order,
+            registration,
             headers,
             payload,
         })
@@ -180,6 +183,29 @@ impl<'a> Reader<'a> {
             chain.push(self.actor()?);
         }
         Ok(chain)
+    }
+
+    fn route(&mut self) -> Result<(Option<(u64, u64)>, Option<(ViewVersion, u64)>), DecodeError> {
+        let parts = self.byte("route")?;
+        let known = layout::ROUTE_ORDER | layout::ROUTE_REGISTRATION;
+        if parts & !known != 0 {
+            return Err(DecodeError::Flags { found: parts, known });
+        }
+        if parts == 0 {
+            return Err(DecodeError::Empty { what: "route" });
+        }
+        let order = match parts & layout::ROUTE_ORDER {
+            0 => None,
+            _ => Some((self.varint("order's sender")?, self.varint("order's serial")?)),
+        };
+        let registration = match parts & layout::ROUTE_REGISTRATION {
+            0 => None,
+            _ => Some((
+                ViewVersion(self.varint("registration's view")?),
+                self.varint("registration's serial")?,
+            )),
+        };
+        Ok((order, registration))
     }
 
     fn headers(&mut self, limits: &Limits) -> Result<Vec<(String, String)>, DecodeError> {

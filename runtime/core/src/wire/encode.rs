@@ -63,6 +63,12 @@ impl Envelope {
         if self.idempotency.is_some() {
             size += 16;
         }
+        if self.has_route() {
+            size += 1;
+        }
+        for (first, second) in self.route() {
+            size += varint_bytes(first) + varint_bytes(second);
+        }
         if !self.headers.is_empty() {
             size += varint_bytes(self.headers.len() as u64);
             size +=
@@ -80,6 +86,7 @@ impl Envelope {
         flag(layout::CHAIN, !self.chain.is_empty());
         flag(layout::IDEMPOTENCY, self.idempotency.is_some());
         flag(layout::HEADERS, !self.headers.is_empty());
+        flag(layout::ROUTE, self.has_route());
 
         let mut head = [0; layout::HEAD_BYTES];
         head[..5].copy_from_slice(&[layout::VERSION, self.kind as u8, flags, self.hops, self.outcome]);
@@ -112,6 +119,16 @@ impl Envelope {
         if let Some(key) = &self.idempotency {
             out.extend_from_slice(&key.0.to_le_bytes());
         }
+        if self.has_route() {
+            out.push(
+                if self.order.is_some() { layout::ROUTE_ORDER } else { 0 }
+                    | if self.registration.is_some() { layout::ROUTE_REGISTRATION } else { 0 },
+            );
+        }
+        for (first, second) in self.route() {
+            put_varint(out, first);
+            put_varint(out, second);
+        }
         if !self.headers.is_empty() {
             put_varint(out, self.headers.len() as u64);
             for (key, value) in &self.headers {
@@ -119,6 +136,17 @@ impl Envelope {
                 put_text(out, value);
             }
         }
+    }
+
+    #[inline]
+    fn has_route(&self) -> bool {
+        self.order.is_some() || self.registration.is_some()
+    }
+
+    /// Order and registration, those that there are.
+    #[inline]
+    fn route(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.order.into_iter().chain(self.registration.map(|(view, serial)| (view.0, serial)))
     }
 
     #[inline]

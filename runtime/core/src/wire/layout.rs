@@ -12,8 +12,12 @@ pub(super) const ACTOR: u8 = 4;
 pub(super) const CHAIN: u8 = 8;
 pub(super) const IDEMPOTENCY: u8 = 16;
 pub(super) const HEADERS: u8 = 32;
+/// A byte of [`ROUTE_ORDER`] and [`ROUTE_REGISTRATION`] follows, and what it announces.
+pub(super) const ROUTE: u8 = 64;
+pub(super) const ROUTE_ORDER: u8 = 1;
+pub(super) const ROUTE_REGISTRATION: u8 = 2;
 /// Every flag that means something.
-pub(super) const FLAGS: u8 = ORIGIN | DEADLINE | ACTOR | CHAIN | IDEMPOTENCY | HEADERS;
+pub(super) const FLAGS: u8 = ORIGIN | DEADLINE | ACTOR | CHAIN | IDEMPOTENCY | HEADERS | ROUTE;
 
 /// The longest varint of a 64-bit number.
 pub(super) const VARINT_BYTES_MAX: usize = 10;
@@ -25,9 +29,9 @@ pub(super) const HEAD_BYTES: usize = 1 + 1 + 1 + 1 + 1 + 4 + 4 + 8;
 pub(super) const FRAME_BYTES_MIN: usize = HEAD_BYTES + 4 + CHECKSUM_BYTES;
 /// What a frame has at most besides optional fields and payload.
 pub(super) const FIXED_BYTES: usize = HEAD_BYTES + 4 * VARINT_BYTES_MAX + CHECKSUM_BYTES;
-/// The longest origin, deadline, idempotency key and two counts.
+/// The longest origin, deadline, idempotency key, route and two counts.
 pub(super) const OPTIONAL_BYTES_MAX: usize =
-    (1 + 31 + VARINT_BYTES_MAX) + VARINT_BYTES_MAX + 16 + 2 * VARINT_BYTES_MAX;
+    (1 + 31 + VARINT_BYTES_MAX) + VARINT_BYTES_MAX + 16 + (1 + 4 * VARINT_BYTES_MAX) + 2 * VARINT_BYTES_MAX;
 /// The longest actor.
 pub(super) const ACTOR_BYTES_MAX: usize = 4 + 2 * ActorId::NAME_BYTES_MAX + ActorId::KEY_BYTES_MAX;
 
