@@ -206,4 +206,29 @@ impl Failure {
                 | Failure::Stopping { .. }
         )
     }
+
+    /// The variant's name in snake case, for traces and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Failure::Overloaded { .. } => "overloaded",
+            Failure::DeadlineBeforeRun => "deadline_before_run",
+            Failure::Indeterminate { .. } => "indeterminate",
+            Failure::Unreachable { .. } => "unreachable",
+            Failure::Deadlock { .. } => "deadlock",
+            Failure::Panicked { .. } => "panicked",
+            Failure::Quarantined { .. } => "quarantined",
+            Failure::Fenced { .. } => "fenced",
+            Failure::StoreUnavailable { .. } => "store_unavailable",
+            Failure::Corrupt { .. } => "corrupt",
+            Failure::TooLarge { .. } => "too_large",
+            Failure::UnknownKind { .. } => "unknown_kind",
+            Failure::UnknownMethod { .. } => "unknown_method",
+            Failure::BadArguments { .. } => "bad_arguments",
+            Failure::ActivationFailed { .. } => "activation_failed",
+            Failure::Stopping { .. } => "stopping",
+            Failure::Incompatible { .. } => "incompatible",
+            Failure::Rejected { .. } => "rejected",
+            Failure::Cancelled => "cancelled",
+        }
+    }
 }

@@ -124,10 +124,10 @@ fn a_hostile_frame_with_a_right_checksum_is_refused_by_name() {
     empty[2] = layout::CHAIN;
     empty.push(0);
     assert_eq!(decode(sealed(&empty)), Err(DecodeError::Empty { what: "call chain" }));
-    // A payload of 2^63 bytes in a frame of 35.
+    // A payload of 2^127 bytes in a frame of 35.
     empty[2] = 0;
     empty.truncate(layout::HEAD_BYTES + 3);
-    encode::put_varint(&mut empty, 1 << 63);
+    encode::put_varint(&mut empty, 1 << 127);
     assert!(matches!(decode(sealed(&empty)), Err(DecodeError::TooLarge { what: "payload", .. })));
 }
 
