@@ -1,0 +1,179 @@
+//! The proof that the checkers can find bugs at all: each bug planted on purpose must be caught.
+//!
+//! A bug is one line, `if quark_core::mutant!("m01") { wrong } else { right }`, compiled in only with the feature
+//! `mutants`. The registry below says where it stands and who is expected to catch it; the gate runs each one and
+//! fails when a bug survives its budget of seeds. A bug that is caught by nobody is a scenario that is missing.
+
+mod gate;
+
+pub use gate::gate;
+
+use crate::report::Finding;
+use crate::tree::File;
+
+/// One planted bug.
+pub struct Mutant {
+    /// As in `mutant!("m01")`.
+    pub id: &'static str,
+    /// What it breaks, in one line.
+    pub what: &'static str,
+    /// The file or folder that holds it: at least one line below it says `mutant!("…")` with this id.
+    pub site: &'static str,
+    /// Who has to notice.
+    pub killer: Killer,
+    /// How many seeds of each story it may take.
+    pub seeds: u64,
+}
+
+/// Who is expected to notice a bug.
+pub enum Killer {
+    /// One of these stories, by this checker. Another checker may be first; the table shows it.
+    Story {
+        /// Names as the harness lists them.
+        names: &'static [&'static str],
+        /// The expected checker.
+        checker: &'static str,
+    },
+    /// A test that switches the bug on itself (`quark_core::mutant::activate`) and passes only if its oracle
+    /// notices. It runs alone in its process, because the switch is the process's.
+    Test {
+        /// Its package, which has the feature `mutants`.
+        package: &'static str,
+        /// Its name, or the start of it.
+        filter: &'static str,
+    },
+}
+
+/// Every planted bug. The numbers are fixed for ever; gaps are bugs of parts that do not exist yet.
+pub const REGISTRY: &[Mutant] = &[
+    Mutant {
+        id: "m01",
+        what: "the directory registers without looking whether the place is free",
+        site: "runtime/core/src/directory",
+        killer: Killer::Story { names: &["first-call-race", "directory-owner-dies"], checker: "I1" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m02",
+        what: "a lease is measured from the answer's receipt, not from the request's sending",
+        site: "runtime/core/src/membership",
+        killer: Killer::Story { names: &["clean-partition", "zombie-silo"], checker: "I1" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m03",
+        what: "a durable write goes out without the check of its owner row",
+        site: "runtime/silo/src",
+        killer: Killer::Story { names: &["zombie-silo", "clean-partition"], checker: "I1" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m04",
+        what: "a silo goes on serving after its eviction",
+        site: "runtime/core/src/membership",
+        killer: Killer::Story { names: &["zombie-silo", "clean-partition"], checker: "I1" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m14",
+        what: "the ring is off by one where it wraps around",
+        site: "runtime/core/src/ring",
+        killer: Killer::Test { package: "quark-core", filter: "m14" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m16",
+        what: "an older incarnation or an older view is accepted",
+        site: "runtime/core/src/membership",
+        killer: Killer::Story { names: &["same-name-reborn", "lost-gossip"], checker: "I8" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m20",
+        what: "a reply reaches whoever holds its correlation number now",
+        site: "runtime/silo/src",
+        killer: Killer::Story { names: &["rotten-pipe", "stale-routes"], checker: "I5" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m22",
+        what: "the store ignores the version that a write expects",
+        site: "sim/src",
+        killer: Killer::Story { names: &["create-race", "zombie-silo"], checker: "I2" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m23",
+        what: "a deadline is not carried across a hop",
+        site: "runtime/silo/src",
+        killer: Killer::Story { names: &["stale-routes", "rotten-pipe"], checker: "I5" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m28",
+        what: "code below the traits reads the real clock",
+        site: "runtime",
+        killer: Killer::Story { names: &["crash-no-leave"], checker: "tripwire" },
+        seeds: 200,
+    },
+];
+
+/// Bugs that stand in the code and not in the registry: nobody would ever switch them on.
+pub fn unregistered(files: &[File]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for file in files.iter().filter(|f| f.path.ends_with(".rs") && !f.path.starts_with("ci/")) {
+        for (number, line) in file.text.as_deref().unwrap_or("").lines().enumerate() {
+            for id in planted(line).filter(|id| REGISTRY.iter().all(|m| m.id != *id)) {
+                found.push(Finding::new(
+                    format!("{}:{}", file.path, number + 1),
+                    format!("`mutant!(\"{id}\")` is not in the registry"),
+                    "add its row to ci/src/mutants.rs: what it breaks and who has to notice",
+                ));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a bug stands where its row says.
+fn is_planted(mutant: &Mutant, files: &[File]) -> bool {
+    files
+        .iter()
+        .filter(|f| f.path.starts_with(mutant.site) && f.path.ends_with(".rs"))
+        .flat_map(|f| f.text.as_deref().unwrap_or("").lines())
+        .any(|line| !line.trim_start().starts_with("//") && planted(line).any(|id| id == mutant.id))
+}
+
+/// The ids of the bugs on a line.
+fn planted(line: &str) -> impl Iterator<Item = &str> {
+    line.split("mutant!(\"").skip(1).filter_map(|rest| rest.split('"').next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_and_sorted() {
+        assert!(REGISTRY.windows(2).all(|pair| pair[0].id < pair[1].id));
+    }
+
+    #[test]
+    fn a_planted_bug_needs_a_row() {
+        let files = [
+            File::fake("sim/src/a.rs", "if mutant!(\"m22\") { }\nif quark_core::mutant!(\"m99\") { }\n"),
+            File::fake("ci/src/b.rs", "mutant!(\"m98\")\n"),
+        ];
+        let found = unregistered(&files);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].place, "sim/src/a.rs:2");
+    }
+
+    #[test]
+    fn a_row_needs_its_planted_bug() {
+        let m22 = REGISTRY.iter().find(|m| m.id == "m22").expect("in the registry");
+        assert!(is_planted(m22, &[File::fake("sim/src/store.rs", "  if mutant!(\"m22\") {\n")]));
+        assert!(!is_planted(m22, &[File::fake("sim/src/store.rs", "  // mutant!(\"m22\")\n")]));
+        assert!(!is_planted(m22, &[File::fake("testkit/src/a.rs", "  if mutant!(\"m22\") {\n")]));
+    }
+}

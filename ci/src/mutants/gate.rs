@@ -1,0 +1,197 @@
+//! Runs each planted bug against whoever has to notice it.
+
+use super::{Killer, Mutant, REGISTRY, is_planted};
+use crate::harness::{BINARY, Harness, PACKAGE};
+use crate::report::{Check, Finding};
+use crate::run::{cargo, line, output};
+use crate::tree;
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
+
+/// How one bug fared.
+enum Fate {
+    /// Noticed by this story or test, on this seed (counted from 1), by this checker.
+    Caught { by: String, seeds: u64, checker: String },
+    /// Nobody noticed within the budget.
+    Survived { seeds: u64 },
+}
+
+/// Runs these bugs, or all of them, and prints who caught which after how many seeds.
+///
+/// Errors: when an id is unknown, or the stories fail without any bug: then a failure proves nothing.
+pub fn gate(ids: &[String]) -> Result<Check> {
+    for id in ids {
+        ensure!(REGISTRY.iter().any(|m| m.id == id), "`{id}` is no mutant: they are {}", known());
+    }
+    let chosen: Vec<&Mutant> =
+        REGISTRY.iter().filter(|m| ids.is_empty() || ids.iter().any(|id| id == m.id)).collect();
+    let needs_harness = chosen.iter().any(|m| matches!(m.killer, Killer::Story { .. }));
+    if needs_harness && !Harness::exists()? {
+        return Ok(Check::Skipped(format!("{PACKAGE} has no binary `{BINARY}` yet")));
+    }
+
+    let files = tree::files()?;
+    let (planted, missing): (Vec<&Mutant>, Vec<&Mutant>) =
+        chosen.into_iter().partition(|m| is_planted(m, &files));
+    let mut findings: Vec<Finding> = missing.into_iter().map(absent).collect();
+
+    let harness = if needs_harness { Some(Harness::build(true)?) } else { None };
+    if let Some(harness) = &harness {
+        baseline(harness, &planted)?;
+    }
+    eprintln!("  {:<4} {:<22} {:>5}  {:<10} what", "id", "caught by", "seeds", "checker");
+    for mutant in planted {
+        let fate = match &mutant.killer {
+            Killer::Story { names, .. } => {
+                let harness = harness.as_ref().context("a story needs the harness")?;
+                hunt(harness, mutant, names)?
+            }
+            Killer::Test { package, filter } => test(package, filter)?,
+        };
+        eprintln!("{}", row(mutant, &fate));
+        if let Fate::Survived { seeds } = fate {
+            findings.push(survivor(mutant, seeds));
+        }
+    }
+    Ok(Check::of(findings))
+}
+
+/// The stories must be green without a bug over the same seeds, or a red one proves nothing.
+fn baseline(harness: &Harness, planted: &[&Mutant]) -> Result<()> {
+    let mut names = BTreeSet::new();
+    let mut seeds = 0;
+    for mutant in planted {
+        if let Killer::Story { names: stories, .. } = &mutant.killer {
+            names.extend(stories.iter().map(|s| (*s).to_owned()));
+            seeds = seeds.max(mutant.seeds);
+        }
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut arguments: Vec<String> = names.into_iter().collect();
+    arguments.extend(["--seeds".into(), format!("0..{seeds}"), "--fail-fast".into()]);
+    let outcome = harness.run(&arguments)?;
+    ensure!(outcome.runs > 0, "none of the stories that should catch mutants ran");
+    if let Some(failure) = outcome.failures.first() {
+        anyhow::bail!(
+            "{} fails seed {} with no bug planted ({}: {}): mend that first",
+            failure.scenario,
+            failure.seed,
+            failure.checker,
+            failure.message
+        );
+    }
+    Ok(())
+}
+
+/// Runs the stories in order until one notices.
+fn hunt(harness: &Harness, mutant: &Mutant, stories: &[&str]) -> Result<Fate> {
+    let mut spent = 0;
+    for story in stories {
+        let outcome = harness.run(&[
+            (*story).to_owned(),
+            "--seeds".into(),
+            format!("0..{}", mutant.seeds),
+            "--mutant".into(),
+            mutant.id.into(),
+            "--fail-fast".into(),
+        ])?;
+        if let Some(failure) = outcome.failures.first() {
+            let seeds = spent + failure.seed + 1;
+            return Ok(Fate::Caught { by: (*story).to_owned(), seeds, checker: failure.checker.clone() });
+        }
+        spent += mutant.seeds;
+    }
+    Ok(Fate::Survived { seeds: spent })
+}
+
+/// Runs the test that has to notice. It passes when it does.
+fn test(package: &str, filter: &str) -> Result<Fate> {
+    let mut build = cargo();
+    build.args(["test", "-p", package, "--locked", "--features", "mutants", "--lib", "--tests", "--no-run"]);
+    output(&mut build)?;
+    let mut command = cargo();
+    command.args(["test", "-p", package, "--locked", "--features", "mutants", "--lib", "--tests"]);
+    command.args(["--no-fail-fast", filter, "--", "--test-threads=1"]);
+    let shown = line(&command);
+    let done = command.output().with_context(|| format!("`{shown}` cannot be started"))?;
+    let text = String::from_utf8_lossy(&done.stdout);
+    let ran = text.lines().filter(|l| l.starts_with("test ") && l.contains(" ... ")).count();
+    ensure!(ran > 0, "`{shown}` ran no test: the one that has to notice is gone");
+    if done.status.success() {
+        let checker = "oracle".to_owned();
+        return Ok(Fate::Caught { by: format!("{package} {filter}"), seeds: 1, checker });
+    }
+    eprint!("{text}");
+    Ok(Fate::Survived { seeds: 1 })
+}
+
+fn row(mutant: &Mutant, fate: &Fate) -> String {
+    let what: String = mutant.what.chars().take(32).collect();
+    match fate {
+        Fate::Caught { by, seeds, checker } => {
+            let other = match &mutant.killer {
+                Killer::Story { checker: expected, .. } if expected != checker => "*",
+                _ => "",
+            };
+            format!("  {:<4} {by:<22} {seeds:>5}  {:<10} {what}", mutant.id, format!("{checker}{other}"))
+        }
+        Fate::Survived { seeds } => {
+            format!("  {:<4} {:<22} {seeds:>5}  {:<10} {what}", mutant.id, "SURVIVED", "-")
+        }
+    }
+}
+
+fn survivor(mutant: &Mutant, seeds: u64) -> Finding {
+    let expected = match &mutant.killer {
+        Killer::Story { names, checker } => format!("{} by {checker}", names.join(" or ")),
+        Killer::Test { package, filter } => format!("the test {filter} of {package}"),
+    };
+    Finding::new(
+        mutant.id,
+        format!("survived {seeds} seeds: {}; expected to be caught in {expected}", mutant.what),
+        "the checkers cannot find this bug: make the story hit it, never raise the budget",
+    )
+}
+
+fn absent(mutant: &Mutant) -> Finding {
+    Finding::new(
+        mutant.id,
+        format!("no `mutant!(\"{}\")` stands below {}: {}", mutant.id, mutant.site, mutant.what),
+        "plant it there, or mend the row in ci/src/mutants.rs",
+    )
+}
+
+fn known() -> String {
+    REGISTRY.iter().map(|m| m.id).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_fits_eighty_columns_and_marks_a_stranger() {
+        let caught =
+            |checker: &str| Fate::Caught { by: "zombie-silo".into(), seeds: 12, checker: checker.into() };
+        for mutant in REGISTRY {
+            assert!(row(mutant, &caught("I1")).chars().count() <= 80);
+            assert!(row(mutant, &Fate::Survived { seeds: 400 }).contains("SURVIVED"));
+        }
+        assert!(row(&REGISTRY[0], &caught("I7")).contains("I7*"));
+        assert!(!row(&REGISTRY[0], &caught("I1")).contains('*'));
+    }
+
+    #[test]
+    fn a_survivor_names_who_should_have_noticed() {
+        let finding = survivor(&REGISTRY[0], 200);
+        assert!(finding.message.contains("first-call-race or directory-owner-dies by I1"), "{finding:?}");
+    }
+
+    #[test]
+    fn an_unknown_id_is_refused_with_the_known_ones() {
+        let Err(error) = gate(&["m99".into()]) else { panic!("accepted") };
+        assert!(error.to_string().contains("m01, m02"), "{error}");
+    }
+}

@@ -1,0 +1,49 @@
+//! The exceptions, each with its reason.
+
+use crate::report::Finding;
+use crate::tree::File;
+
+/// A file or folder that a rule passes over.
+pub struct Exception {
+    /// From the root: a file, or the start of a module's files (`runtime/core/src/turn`).
+    pub path: &'static str,
+    /// Shown to nobody but the reader of this table, who wants to know.
+    pub reason: &'static str,
+}
+
+/// Where `unsafe` may stand, always with a `SAFETY:` comment that says why it holds.
+pub const UNSAFE: &[Exception] = &[
+    Exception { path: "runtime/core/src/probe.rs", reason: "an intrusive list of statics, never freed" },
+    Exception { path: "runtime/core/src/view_cell", reason: "lock-free reads of the view, loom-checked" },
+    Exception { path: "sim/src/tripwire", reason: "stands in for libc functions during a simulation" },
+];
+
+/// Files past 600 lines that hold one concept all the same.
+pub const LONG: &[Exception] = &[];
+
+/// Tests that really have to wait, because what they wait for is the real world.
+pub const SLEEPING_TESTS: &[Exception] = &[];
+
+/// Whether a table has a row for this path.
+pub fn among(table: &[Exception], path: &str) -> bool {
+    table.iter().any(|row| path.starts_with(row.path))
+}
+
+/// Rows whose file is gone.
+pub fn stale(files: &[File]) -> Vec<Finding> {
+    let tables = [("UNSAFE", UNSAFE), ("LONG", LONG), ("SLEEPING_TESTS", SLEEPING_TESTS)];
+    let mut found = Vec::new();
+    for (name, table) in tables {
+        for row in table {
+            assert!(!row.reason.is_empty(), "{name}: `{}` has no reason", row.path);
+            if !files.iter().any(|f| f.path.starts_with(row.path)) {
+                found.push(Finding::new(
+                    "ci/src/tidy/allowed.rs",
+                    format!("{name} excepts `{}`, which is gone", row.path),
+                    "remove the row",
+                ));
+            }
+        }
+    }
+    found
+}
