@@ -70,7 +70,9 @@ pub fn deny() -> Result<Check> {
         ));
     }
     tool(
-        cargo().args(["deny", "--locked", "check", "bans", "licenses", "sources"]),
+        cargo()
+            .args(["deny", "--locked", "--log-level", "error", "check", "--hide-inclusion-graph"])
+            .args(["bans", "licenses", "sources"]),
         "drop the dependency, or change deny.toml and say why in the commit",
     )
 }
