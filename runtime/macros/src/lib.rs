@@ -1,1 +1,68 @@
-//! To be written.
+//! `#[quark::actor]`: turns an inherent impl block into an actor, and writes its typed reference.
+//!
+//! The macro reads the block once into a [`block::ActorBlock`] and collects everything that is wrong with it, so that
+//! one compilation names every mistake. What it writes is plain: the block itself, a struct `NameRef`, and one
+//! `const _` that holds the contract and two trait-free dispatch functions. Anything that could be a function is a
+//! function in `quark::generated`, so that the written code stays readable in `cargo expand`.
+#![deny(missing_docs)]
+
+mod arguments;
+mod block;
+mod contract;
+mod expand;
+mod hook;
+mod method;
+mod options;
+mod problems;
+mod tokens;
+
+use proc_macro::TokenStream;
+
+/// Makes an actor of an inherent impl block.
+///
+/// ```text
+/// #[quark::actor(kind = "account", durable, placement = ring_owner)]
+/// impl Account {
+///     /// Adds to the balance.
+///     async fn deposit(&mut self, ctx: &ActorContext, amount: u64) -> Result<u64, Refused> { .. }
+///
+///     fn balance(&self) -> u64 { .. }
+/// }
+/// ```
+///
+/// writes `impl quark::Actor for Account` and `pub struct AccountRef` with one method for each `&self` and `&mut self`
+/// method, which returns a `quark::Call` to be awaited or told.
+///
+/// # Options
+///
+/// | option | meaning |
+/// | --- | --- |
+/// | `kind = ".."` | the stable wire name, required: 1 to 64 characters of `a-z 0-9 . _ -` |
+/// | `durable` | turns through `&mut self` commit the state before their reply; the type is `Serialize + Deserialize` |
+/// | `placement = ..` | `ring_owner` (the default), `random`, `prefer_local` or `least_loaded` |
+///
+/// # Methods
+///
+/// `&mut self` is an exclusive turn, `&self` a shared one; `fn` needs no future, `async fn` is boxed once. The first
+/// argument may be `ctx: &ActorContext`, which does not travel. Every other argument is an owned serde type with a
+/// plain name. A method that returns `Result<T, E>`, written with both types, may refuse with its own error.
+/// Functions without `self` are left alone. The type implements `Default`: that is the actor before its first commit.
+///
+/// On a method:
+///
+/// | attribute | meaning |
+/// | --- | --- |
+/// | `#[quark(local)]` | not exposed |
+/// | `#[quark(name = "..")]` | the wire name, which survives a rename of the method |
+/// | `#[quark(on_activate)]` | runs before the first turn; may return `Result<(), E>` with `E: Display` |
+/// | `#[quark(on_deactivate)]` | runs after the last turn of an activation that ends in order |
+///
+/// # The contract
+///
+/// A method's wire number is a hash of its wire name; two methods that share one do not compile. The digest of a kind
+/// covers its name and the methods' names, access, argument names, and argument and result types *as written*: a type
+/// that changes its fields and keeps its name is not seen.
+#[proc_macro_attribute]
+pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand::actor(options.into(), item.into()).into()
+}

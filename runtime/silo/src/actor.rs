@@ -142,6 +142,12 @@ pub enum ArgumentError {
         /// What the decoder said.
         reason: String,
     },
+    /// Arguments that are well typed and cannot be encoded, for instance because they are too large.
+    #[error("the arguments cannot be encoded: {reason}")]
+    Encoding {
+        /// What the encoder said.
+        reason: String,
+    },
 }
 
 /// The wire contract of a kind.

@@ -2,12 +2,14 @@
 
 use crate::actor::{ArgumentError, Method};
 use crate::error::{CallError, Failure};
+use crate::generated;
 use bytes::Bytes;
 use quark_core::codec::{self, CodecError, CodecLimits};
 use quark_core::wire::IdempotencyKey;
 use quark_core::{ActorId, MethodId};
 use quark_env::BoxFuture;
 use serde::de::DeserializeOwned;
+use std::convert::Infallible;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -67,8 +69,31 @@ impl ActorHandle {
         &self.id
     }
 
-    /// Prepares a call of a known method. Generated references use this.
-    pub fn call<R, E>(&self, method: &'static Method, args: Result<Bytes, CodecError>) -> Call<R, E> {
+    /// Prepares a call of a known method that may refuse. Generated references use this.
+    pub fn call<R, E>(&self, method: &'static Method, args: Result<Bytes, CodecError>) -> Call<R, E>
+    where
+        E: DeserializeOwned,
+    {
+        self.call_with(method, args, |bytes| codec::decode(bytes, CodecLimits::default()))
+    }
+
+    /// Prepares a call of a known method that cannot refuse. Generated references use this.
+    ///
+    /// `Infallible` is no serde type, and a peer that sends such an error speaks another contract.
+    pub fn call_infallible<R>(
+        &self,
+        method: &'static Method,
+        args: Result<Bytes, CodecError>,
+    ) -> Call<R, Infallible> {
+        self.call_with(method, args, |_| Err(generated::never_refuses()))
+    }
+
+    fn call_with<R, E>(
+        &self,
+        method: &'static Method,
+        args: Result<Bytes, CodecError>,
+        refusal: fn(&[u8]) -> Result<E, CodecError>,
+    ) -> Call<R, E> {
         Call {
             issuer: self.issuer.clone(),
             request: args
@@ -85,6 +110,7 @@ impl ActorHandle {
                     method: method.name.into(),
                     reason: error.to_string(),
                 }),
+            refusal,
             result: PhantomData,
         }
     }
@@ -126,7 +152,8 @@ impl std::fmt::Debug for ActorHandle {
 pub struct Call<R, E> {
     issuer: Arc<dyn Issuer>,
     request: Result<CallRequest, Failure>,
-    result: PhantomData<fn() -> (R, E)>,
+    refusal: fn(&[u8]) -> Result<E, CodecError>,
+    result: PhantomData<fn() -> R>,
 }
 
 impl<R, E> Call<R, E> {
@@ -163,7 +190,7 @@ impl<R, E> Call<R, E> {
 impl<R, E> IntoFuture for Call<R, E>
 where
     R: DeserializeOwned + 'static,
-    E: DeserializeOwned + 'static,
+    E: 'static,
 {
     type Output = Result<R, CallError<E>>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
@@ -175,7 +202,7 @@ where
             match self.issuer.ask(self.request?).await {
                 Ok(bytes) => codec::decode(&bytes, CodecLimits::default()).map_err(incompatible),
                 Err(Outcome::App(bytes)) => {
-                    Err(CallError::App(codec::decode(&bytes, CodecLimits::default()).map_err(incompatible)?))
+                    Err(CallError::App((self.refusal)(&bytes).map_err(incompatible)?))
                 }
                 Err(Outcome::Failed(failure)) => Err(CallError::Failed(failure)),
             }

@@ -31,10 +31,15 @@
 //! ```
 #![deny(missing_docs)]
 
+// The macro writes `::quark::..`, also in this crate's own tests.
+extern crate self as quark;
+
 pub mod actor;
 pub mod call;
 mod context;
 mod error;
+#[doc(hidden)]
+pub mod generated;
 pub mod membership;
 
 pub use actor::Actor;
@@ -45,20 +50,3 @@ pub use quark_core as core;
 pub use quark_env as env;
 pub use quark_macros::actor;
 pub use serde::{Deserialize, Serialize};
-
-/// What generated code names. Not for use by hand: it changes without notice.
-#[doc(hidden)]
-pub mod generated {
-    pub use crate::actor::{
-        Access, Actor, ArgumentError, Contract, Dispatch, Method, MethodError, MethodResult, digest,
-        method_id,
-    };
-    pub use crate::call::{ActorHandle, Call};
-    pub use crate::context::ActorContext;
-    pub use bytes::Bytes;
-    pub use quark_core::codec;
-    pub use quark_core::{ActorId, MethodId};
-    pub use quark_env::BoxFuture;
-    pub use serde;
-    pub use serde_json;
-}

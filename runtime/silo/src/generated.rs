@@ -1,0 +1,170 @@
+//! What `#[quark::actor]` writes names. Not for use by hand: it changes without notice.
+//!
+//! Everything that is the same for each method is a function here, so that the written code is short to read and
+//! quick to compile.
+
+pub use crate::actor::{
+    Access, Actor, ArgumentError, Contract, Dispatch, Method, MethodError, MethodResult, digest, method_id,
+};
+pub use crate::call::{ActorHandle, Call};
+pub use crate::context::ActorContext;
+pub use bytes::Bytes;
+pub use quark_core::codec::{self, CodecError};
+pub use quark_core::placement::Placement;
+pub use quark_core::{ActorId, MethodId};
+pub use quark_env::BoxFuture;
+pub use serde;
+pub use serde_json;
+
+use quark_core::codec::CodecLimits;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::convert::Infallible;
+use std::fmt::Display;
+
+/// Encodes the arguments of a call: a tuple, in order.
+pub fn encode_arguments<T: Serialize>(arguments: &T) -> Result<Bytes, CodecError> {
+    encode(arguments)
+}
+
+/// Decodes the arguments of a call.
+pub fn decode_arguments<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MethodError> {
+    codec::decode(bytes, CodecLimits::default()).map_err(|error| MethodError::BadArguments(error.to_string()))
+}
+
+/// Encodes the result of a method that cannot refuse.
+pub fn returned<T: Serialize>(result: T) -> MethodResult {
+    encode(&result).map_err(|error| MethodError::BadResult(error.to_string()))
+}
+
+/// Encodes the result of a method that may refuse.
+pub fn returned_result<T: Serialize, E: Serialize>(result: Result<T, E>) -> MethodResult {
+    match result {
+        Ok(result) => returned(result),
+        Err(refusal) => Err(match encode(&refusal) {
+            Ok(bytes) => MethodError::App(bytes),
+            Err(error) => MethodError::BadResult(error.to_string()),
+        }),
+    }
+}
+
+/// Encodes the state of a durable actor.
+pub fn encode_durable_state<T: Serialize>(state: &T) -> Result<Bytes, CodecError> {
+    encode(state)
+}
+
+/// Decodes the state of a durable actor.
+pub fn decode_durable_state<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    codec::decode(bytes, CodecLimits::default())
+}
+
+/// A kind that is not durable has no state to encode.
+pub fn no_state_to_encode(kind: &str) -> Result<Bytes, CodecError> {
+    Err(malformed::<()>(format_args!("`{kind}` is not durable: it has no state to store")))
+}
+
+/// A kind that is not durable has no state to decode.
+pub fn no_state_to_decode<T>(kind: &str) -> Result<T, CodecError> {
+    Err(malformed::<T>(format_args!("`{kind}` is not durable: it has no stored state")))
+}
+
+/// The outcome of an activation hook that may refuse.
+pub fn activation<E: Display>(outcome: Result<(), E>) -> Result<(), String> {
+    outcome.map_err(|error| error.to_string())
+}
+
+/// Decodes a result or an error to JSON.
+pub fn to_json<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<Value, CodecError> {
+    let value: T = codec::decode(bytes, CodecLimits::default())?;
+    serde_json::to_value(&value).map_err(|error| malformed::<T>(format_args!("JSON cannot hold it: {error}")))
+}
+
+/// The error of a method that cannot refuse: a peer that sends one speaks another contract.
+pub fn never_to_json(_: &[u8]) -> Result<Value, CodecError> {
+    Err(never_refuses())
+}
+
+pub(crate) fn never_refuses() -> CodecError {
+    malformed::<Infallible>("an error of a method that has none")
+}
+
+fn malformed<T>(reason: impl Display) -> CodecError {
+    CodecError::Malformed { of: std::any::type_name::<T>(), reason: reason.to_string() }
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Bytes, CodecError> {
+    codec::encode(value, CodecLimits::default().bytes_max)
+}
+
+/// The arguments of a method, as JSON.
+pub struct JsonArguments<'a> {
+    known: &'static [(&'static str, &'static str)],
+    given: Option<&'a Map<String, Value>>,
+}
+
+impl<'a> JsonArguments<'a> {
+    /// Checks that `value` is an object with no names but known ones; `null` will do when there are no arguments.
+    pub fn open(
+        value: &'a Value,
+        known: &'static [(&'static str, &'static str)],
+    ) -> Result<Self, ArgumentError> {
+        let given = match value {
+            Value::Object(given) => Some(given),
+            Value::Null if known.is_empty() => None,
+            _ => return Err(ArgumentError::NotAnObject { example: example(known) }),
+        };
+        let unknown =
+            given.into_iter().flat_map(Map::keys).find(|name| known.iter().all(|(known, _)| known != name));
+        match unknown {
+            None => Ok(Self { known, given }),
+            Some(name) => {
+                let known = match known {
+                    [] => "none".into(),
+                    known => known
+                        .iter()
+                        .map(|(name, kind)| format!("{name}: {kind}"))
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                };
+                Err(ArgumentError::Unknown { name: name.clone(), known })
+            }
+        }
+    }
+
+    /// The argument at this place of the method's list.
+    pub fn take<T: DeserializeOwned>(&self, at: usize) -> Result<T, ArgumentError> {
+        let (name, kind) = self.known[at];
+        let value = self.given.and_then(|given| given.get(name));
+        let value = value.ok_or(ArgumentError::Missing { name, kind })?;
+        T::deserialize(value).map_err(|error| ArgumentError::Invalid {
+            name,
+            kind,
+            reason: error.to_string(),
+        })
+    }
+
+    /// Encodes what was taken.
+    pub fn encode<T: Serialize>(&self, arguments: &T) -> Result<Bytes, ArgumentError> {
+        encode(arguments).map_err(|error| ArgumentError::Encoding { reason: error.to_string() })
+    }
+}
+
+/// An object that a person can start from.
+fn example(known: &[(&'static str, &'static str)]) -> String {
+    let sample = |kind: &str| match kind {
+        "bool" => "true",
+        "String" | "char" => "\"a\"",
+        "f32" | "f64" => "0.5",
+        kind if matches!(kind.as_bytes(), [b'u' | b'i', b'0'..=b'9' | b's', ..]) => "0",
+        kind if kind.starts_with("Option<") => "null",
+        kind if kind.starts_with("Vec<") => "[]",
+        _ => "…",
+    };
+    let pairs: Vec<String> =
+        known.iter().map(|(name, kind)| format!("\"{name}\": {}", sample(kind))).collect();
+    format!("{{{}}}", pairs.join(", "))
+}
+
+#[cfg(test)]
+mod tests;
