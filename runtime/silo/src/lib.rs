@@ -34,19 +34,51 @@
 // The macro writes `::quark::..`, also in this crate's own tests.
 extern crate self as quark;
 
+mod activation;
 pub mod actor;
+mod body_cell;
+mod bring_up;
 pub mod call;
+mod caller;
+mod catalog;
+mod cluster_client;
+mod config;
 mod context;
+mod control;
+mod durable;
 mod error;
-#[doc(hidden)]
-pub mod generated;
+mod filter;
+mod forwarded;
+mod glue;
+mod guarded;
+mod inbound;
+mod inline;
+mod kernel;
+mod lease;
+mod locator;
 pub mod membership;
+mod message;
+mod observer;
+mod outbound;
+mod pending;
+mod placing;
+mod registry;
+mod routes;
+mod silo;
+mod supervision;
+mod sweeper;
+mod turns;
 
 pub use actor::Actor;
 pub use call::{ActorHandle, Call};
+pub use cluster_client::{ClientConfig, ClusterClient};
+pub use config::SiloConfig;
 pub use context::ActorContext;
 pub use error::{CallError, Failure, Happened};
+pub use filter::CallFilter;
+pub use observer::{Event, Observer};
 pub use quark_core as core;
 pub use quark_env as env;
 pub use quark_macros::actor;
 pub use serde::{Deserialize, Serialize};
+pub use silo::{Client, Silo, SiloBuilder, SiloStatus, StartError};

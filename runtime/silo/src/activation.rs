@@ -1,0 +1,145 @@
+//! An actor in memory: a slot, not a task. What it is; `turns.rs` says how its turns run, `bring_up.rs` how it starts
+//! and ends.
+
+use crate::body_cell::BodyCell;
+use crate::durable::Claim;
+use crate::message::Message;
+use crate::registry::KindEntry;
+use crate::routes::PointHasher;
+use indexmap::IndexMap;
+use parking_lot::Mutex;
+use quark_core::directory::Registration;
+use quark_core::lifecycle::{self, State};
+use quark_core::mailbox::Mailbox;
+use quark_core::turn::Turn;
+use quark_core::{ActorId, Epoch, Instant};
+use std::hash::BuildHasherDefault;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// One activation. Idle, it owns no task and no queue memory.
+pub(crate) struct Activation {
+    pub id: ActorId,
+    pub kind: Arc<KindEntry>,
+    /// What the directory knows it by.
+    pub registration: Registration,
+    /// Names this activation among all of this silo's, for promise P6.
+    pub serial: u64,
+    /// Who may touch the body.
+    pub turn: Turn,
+    /// The actor. Guarded by `turn`.
+    pub body: BodyCell,
+    /// Everything that a short lock guards.
+    pub mail: Mutex<Mail>,
+    epoch: AtomicU64,
+    /// The last time that a message arrived.
+    used_at: AtomicU64,
+    /// It is to end as soon as nothing runs or waits.
+    end_asked: AtomicBool,
+    /// Numbers the messages that this activation sends.
+    pub sent: Arc<AtomicU64>,
+}
+
+/// What waits for an activation, and what it remembers of its senders.
+pub(crate) struct Mail {
+    pub box_: Mailbox<Message>,
+    pub state: State,
+    /// No message is taken any more: look for the actor again.
+    pub closed: bool,
+    /// Sender activation → the last of its messages that was admitted.
+    seen: IndexMap<u64, u64, BuildHasherDefault<PointHasher>>,
+}
+
+/// The most senders whose order is remembered.
+const SENDERS_MAX: usize = 4096;
+
+impl Activation {
+    pub fn new(
+        id: ActorId,
+        kind: Arc<KindEntry>,
+        registration: Registration,
+        serial: u64,
+        mailbox: Mailbox<Message>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            id,
+            kind,
+            registration,
+            serial,
+            turn: Turn::held(),
+            body: BodyCell::default(),
+            mail: Mutex::new(Mail {
+                box_: mailbox,
+                state: State::Created,
+                closed: false,
+                seen: IndexMap::default(),
+            }),
+            epoch: AtomicU64::new(0),
+            used_at: AtomicU64::new(now.0),
+            end_asked: AtomicBool::new(false),
+            sent: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    /// The fencing number: 0 until the claim, and for kinds that are not durable.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Acquire))
+    }
+
+    pub fn set_epoch(&self, epoch: Epoch) {
+        self.epoch.store(epoch.0, Ordering::Release);
+    }
+
+    pub fn touch(&self, now: Instant) {
+        self.used_at.store(now.0, Ordering::Relaxed);
+    }
+
+    pub fn ask_to_end(&self) {
+        self.end_asked.store(true, Ordering::Release);
+    }
+
+    pub fn is_asked_to_end(&self) -> bool {
+        self.end_asked.load(Ordering::Acquire)
+    }
+
+    /// Moves on in life.
+    ///
+    /// Panics: if the lifecycle does not allow it, which would be a bug of this silo.
+    pub fn advance(&self, event: lifecycle::Event) {
+        let mut mail = self.mail.lock();
+        let from = mail.state;
+        mail.state = from
+            .step(event)
+            .unwrap_or_else(|error| panic!("the lifecycle of {} allows no such step: {error}", self.id));
+    }
+
+    pub fn used_at(&self) -> Instant {
+        Instant(self.used_at.load(Ordering::Relaxed))
+    }
+}
+
+impl Mail {
+    /// Notes a message's place in its sender's order. `false`: a later one of the same sender was admitted before, so
+    /// this one must not run any more.
+    pub fn in_order(&mut self, message: &Message) -> bool {
+        let Some(order) = message.order else { return true };
+        match self.seen.get_mut(&order.sender) {
+            Some(last) if order.serial <= *last => return false,
+            Some(last) => *last = order.serial,
+            None => {
+                if self.seen.len() >= SENDERS_MAX {
+                    self.seen.swap_remove_index(0);
+                }
+                self.seen.insert(order.sender, order.serial);
+            }
+        }
+        true
+    }
+}
+
+/// What an activation owns beside its state: the store's claim, if durable.
+#[derive(Default)]
+pub(crate) struct Holding {
+    pub claim: Option<Claim>,
+}

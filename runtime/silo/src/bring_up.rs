@@ -1,0 +1,194 @@
+//! How an activation starts and ends.
+
+use crate::activation::Activation;
+use crate::error::Failure;
+use crate::guarded::{Guarded, Stopped};
+use crate::inline::run_inline;
+use crate::kernel::{Kernel, Phase};
+use crate::message::{Ended, Message, ReplyTo};
+use crate::observer::Event;
+use crate::supervision::Admission;
+use crate::turns::context_of;
+use quark_core::directory::Registration;
+use quark_core::lifecycle;
+use quark_core::wire::CallId;
+use quark_core::{ActorId, Instant, MethodId, reached};
+use std::sync::Arc;
+
+impl Kernel {
+    /// Readies a new activation, then runs what waits for it. Its turn is held from its creation.
+    pub(crate) fn bring_up(self: &Arc<Self>, activation: Arc<Activation>) {
+        let kernel = self.clone();
+        let task = async move {
+            match kernel.make_ready(&activation).await {
+                Ok(()) => {
+                    kernel.observe(|| Event::Activated { actor: &activation.id, epoch: activation.epoch() });
+                    kernel.start_drain(activation);
+                }
+                Err(ended) => kernel.fail_to_start(&activation, ended),
+            }
+        };
+        run_inline(&*self.env.spawner, "bring-up", Box::pin(task));
+    }
+
+    async fn make_ready(self: &Arc<Self>, activation: &Arc<Activation>) -> Result<(), Ended> {
+        loop {
+            let now = self.env.clock.now();
+            let admission = self.supervision.lock().admit(&activation.id, now, &self.config);
+            match admission {
+                Admission::Now => break,
+                Admission::After(ready) => self.env.clock.sleep_until(ready).await,
+                Admission::Quarantined(retry_after) => {
+                    return Err(Failure::Quarantined { retry_after }.into());
+                }
+            }
+        }
+        activation.advance(lifecycle::Event::Registered);
+        if !self.lease_proven().await {
+            return Err(Ended::Bounced);
+        }
+        let mut state = None;
+        if activation.kind.durable {
+            let (claim, found) =
+                self.claim(&activation.id).await.map_err(|e| Ended::Failed(e.into_failure(&activation.id)))?;
+            activation.set_epoch(claim.epoch);
+            state = found;
+            // SAFETY: the turn is held exclusively from the activation's creation until it is ready.
+            unsafe { activation.body.exclusive() }.1.claim = Some(claim);
+        }
+        activation.advance(lifecycle::Event::Claimed);
+        let mut body = match state {
+            Some(bytes) => (activation.kind.decode)(&bytes).map_err(|error| {
+                Ended::Failed(Failure::Corrupt { actor: activation.id.clone(), reason: error.to_string() })
+            })?,
+            None => (activation.kind.create)(&activation.id),
+        };
+        let context = context_of(self, activation, &self.lifecycle_message(&activation.id));
+        let outcome = Guarded::new(self, body.on_activate(&context)).await;
+        match outcome {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(reason))) => return Err(Failure::ActivationFailed { reason }.into()),
+            Ok(Err(message)) => {
+                self.supervision.lock().panicked(&activation.id, self.env.clock.now(), &self.config);
+                return Err(Failure::Panicked { message }.into());
+            }
+            Err(Stopped) => return Err(Ended::Bounced),
+        }
+        // SAFETY: as above.
+        *unsafe { activation.body.exclusive() }.0 = Some(body);
+        activation.advance(lifecycle::Event::Activated);
+        Ok(())
+    }
+
+    /// A message that stands for the runtime itself: hooks run under it.
+    fn lifecycle_message(&self, actor: &ActorId) -> Message {
+        Message {
+            call: CallId::default(),
+            reply_to: ReplyTo::Nobody,
+            actor: actor.clone(),
+            method: MethodId(0),
+            args: bytes::Bytes::new(),
+            deadline: self.env.clock.now() + self.config.deadline,
+            chain: Arc::from([]),
+            order: None,
+            idempotency: None,
+            headers: Arc::from([]),
+            hops: 0,
+        }
+    }
+
+    fn fail_to_start(self: &Arc<Self>, activation: &Arc<Activation>, ended: Ended) {
+        reached!("bring_up.failed");
+        for message in self.remove(activation, "did not start") {
+            self.finish(&message, ended.clone());
+        }
+    }
+
+    /// Ends an activation at once, without its hook: it panicked, was fenced, or its state is ahead of the store. What
+    /// waits for it looks for the actor anew. The caller holds its turn, and nobody will have it again.
+    pub(crate) fn discard(self: &Arc<Self>, activation: &Arc<Activation>, reason: &'static str) {
+        reached!("bring_up.discarded");
+        for message in self.remove(activation, reason) {
+            self.route(message);
+        }
+    }
+
+    /// Takes an activation out of everything that knows it; returns what waited for it.
+    fn remove(self: &Arc<Self>, activation: &Arc<Activation>, reason: &str) -> Vec<Message> {
+        activation.turn.seal();
+        let now = self.env.clock.now();
+        let mut actions = Vec::new();
+        let waiting = {
+            let mut directory = self.directory.lock();
+            self.catalog.remove(activation);
+            directory.core.gone(now, &activation.id, activation.registration, &mut actions);
+            let mut mail = activation.mail.lock();
+            mail.closed = true;
+            mail.box_.drain()
+        };
+        activation.advance(lifecycle::Event::Ended);
+        self.observe(|| Event::Deactivated { actor: &activation.id, epoch: activation.epoch(), reason });
+        self.after_directory_call(actions);
+        waiting
+    }
+
+    /// Ends an activation in order, if it is idle: hook, then gone. `false` if it is busy.
+    pub(crate) fn retire(self: &Arc<Self>, activation: &Arc<Activation>, reason: &'static str) -> bool {
+        if !activation.turn.seal_if_idle() {
+            return false;
+        }
+        let (kernel, activation) = (self.clone(), activation.clone());
+        let task = async move {
+            let context = context_of(&kernel, &activation, &kernel.lifecycle_message(&activation.id));
+            // SAFETY: `seal_if_idle` took the turn exclusively, and it is never given back.
+            if let Some(body) = unsafe { activation.body.exclusive() }.0.as_mut() {
+                let hook = Guarded::new(&kernel, body.on_deactivate(&context)).await;
+                if !matches!(hook, Ok(Ok(()))) {
+                    reached!("bring_up.deactivation_hook_failed");
+                }
+            }
+            for message in kernel.remove(&activation, reason) {
+                kernel.route(message);
+            }
+        };
+        run_inline(&*self.env.spawner, "retire", Box::pin(task));
+        true
+    }
+
+    /// A turn has ended and nothing is queued: if the silo drains, or another activation has won, this is the moment.
+    pub(crate) fn retire_if_asked(self: &Arc<Self>, activation: &Arc<Activation>) {
+        if activation.is_asked_to_end() || self.phase() == Phase::Draining {
+            self.retire(activation, "asked to end");
+        }
+    }
+
+    /// The directory says that another silo has a newer activation of this actor.
+    pub(crate) fn evict(self: &Arc<Self>, actor: &ActorId, registration: Registration) {
+        let Some(activation) = self.catalog.find(actor) else { return };
+        if activation.registration != registration {
+            return;
+        }
+        reached!("bring_up.evicted");
+        activation.ask_to_end();
+        self.retire(&activation, "another activation is newer");
+    }
+
+    /// Collects what has been idle for long.
+    pub(crate) fn collect_idle(self: &Arc<Self>, now: Instant) {
+        for activation in self.catalog.all() {
+            if now.since(activation.used_at()) >= self.config.idle_after
+                && self.retire(&activation, "idle")
+            {
+                reached!("bring_up.collected");
+            }
+        }
+    }
+
+    /// Asks every activation to end; those that are idle end now.
+    pub(crate) fn retire_all(self: &Arc<Self>) {
+        for activation in self.catalog.all() {
+            activation.ask_to_end();
+            self.retire(&activation, "the silo drains");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Issues calls and waits for their one outcome (promise P4).
+
+use crate::call::{CallRequest, Issuer, Outcome};
+use crate::error::Failure;
+use crate::kernel::Kernel;
+use crate::message::{Chain, Ended, Headers, Message, Order, ReplyTo};
+use crate::observer::Event;
+use crate::pending::Polled;
+use bytes::Bytes;
+use quark_core::wire::CallId;
+use quark_core::{ActorId, Instant, SiloId, reached};
+use quark_env::BoxFuture;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Where a call comes from: what it inherits.
+pub(crate) struct Scope {
+    pub kernel: Arc<Kernel>,
+    /// The actors that wait, the calling one last; empty outside of turns.
+    pub chain: Chain,
+    /// The end of the caller's own patience.
+    pub deadline: Instant,
+    pub headers: Headers,
+    /// The sending activation and its message counter.
+    pub sender: Option<(u64, Arc<AtomicU64>)>,
+}
+
+impl Scope {
+    fn message(&self, request: CallRequest, reply_to: ReplyTo) -> (Message, &'static str) {
+        let now = self.kernel.env.clock.now();
+        let limit = match request.deadline {
+            Some(limit) => (now + limit).min(self.deadline),
+            None if self.deadline == Instant::NEVER => now + self.kernel.config.deadline,
+            None => self.deadline,
+        };
+        let headers = if request.headers.is_empty() {
+            self.headers.clone()
+        } else {
+            self.headers.iter().cloned().chain(request.headers).collect()
+        };
+        let order = self.sender.as_ref().map(|(sender, serial)| Order {
+            sender: *sender,
+            serial: serial.fetch_add(1, Ordering::Relaxed) + 1,
+        });
+        let message = Message {
+            call: CallId::default(),
+            reply_to,
+            actor: request.actor,
+            method: request.method,
+            args: request.args,
+            deadline: limit,
+            chain: if reply_to == ReplyTo::Nobody { Arc::from([]) } else { self.chain.clone() },
+            order,
+            idempotency: request.idempotency,
+            headers,
+            hops: 0,
+        };
+        (message, request.method_name)
+    }
+}
+
+impl Issuer for Scope {
+    fn ask(&self, request: CallRequest) -> BoxFuture<'static, Result<Bytes, Outcome>> {
+        let kernel = self.kernel.clone();
+        let (message, method) = self.message(request, ReplyTo::Local);
+        Box::pin(ask(kernel, message, method))
+    }
+
+    fn tell(&self, request: CallRequest) -> Result<(), Failure> {
+        let (message, method) = self.message(request, ReplyTo::Nobody);
+        admit(&self.kernel, &message, method)?;
+        self.kernel.route(message);
+        Ok(())
+    }
+}
+
+impl Scope {
+    /// Makes a client's call this silo's own, and waits for it.
+    pub(crate) async fn ask_for_client(&self, message: Message) -> Ended {
+        let message = Message {
+            call: CallId::default(),
+            reply_to: ReplyTo::Local,
+            chain: self.chain.clone(),
+            order: None,
+            hops: 0,
+            ..message
+        };
+        match ask(self.kernel.clone(), message, "a client's method").await {
+            Ok(bytes) => Ended::Ok(bytes),
+            Err(Outcome::App(bytes)) => Ended::App(bytes),
+            Err(Outcome::Failed(failure)) => Ended::Failed(failure),
+        }
+    }
+}
+
+/// What can be refused before anything is sent.
+fn admit(kernel: &Kernel, message: &Message, method: &str) -> Result<(), Failure> {
+    kernel.check_serving()?;
+    let limit = kernel.config.limits.payload_bytes_max;
+    if message.args.len() > limit {
+        return Err(Failure::TooLarge {
+            what: format!("the arguments of `{method}`"),
+            size: message.args.len(),
+            limit,
+        });
+    }
+    for filter in &kernel.filters {
+        filter.outgoing(&message.actor, method).map_err(|reason| Failure::Rejected { reason })?;
+    }
+    Ok(())
+}
+
+/// Asks, and asks again while it is proven that nothing ran.
+async fn ask(kernel: Arc<Kernel>, message: Message, method: &'static str) -> Result<Bytes, Outcome> {
+    admit(&kernel, &message, method).map_err(Outcome::Failed)?;
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let now = kernel.env.clock.now();
+        if now >= message.deadline {
+            return Err(Outcome::Failed(Failure::DeadlineBeforeRun));
+        }
+        let pending = PendingCall::open(&kernel, &message)?;
+        let mut attempt = message.clone();
+        attempt.call = pending.id;
+        kernel.route(attempt);
+        match pending.await {
+            Ended::Ok(bytes) => return Ok(bytes),
+            Ended::App(bytes) => return Err(Outcome::App(bytes)),
+            Ended::Failed(failure) => return Err(Outcome::Failed(failure)),
+            Ended::Bounced => {
+                reached!("caller.bounced");
+                kernel.check_serving().map_err(Outcome::Failed)?;
+                let again = kernel.env.clock.now() + pause;
+                kernel.env.clock.sleep_until(again.min(message.deadline)).await;
+                pause = (pause * 2).min(Duration::from_millis(500));
+            }
+        }
+    }
+}
+
+/// One attempt, in the table of pending calls. Dropping it withdraws the call.
+struct PendingCall {
+    kernel: Arc<Kernel>,
+    id: CallId,
+    deadline: Instant,
+    ended: bool,
+}
+
+impl PendingCall {
+    fn open(kernel: &Arc<Kernel>, message: &Message) -> Result<Self, Outcome> {
+        let (id, next) = {
+            let mut pending = kernel.pending.lock();
+            let id = pending.start(message.actor.clone(), message.deadline);
+            (id, pending.next_deadline())
+        };
+        let Some(id) = id else {
+            reached!("caller.pending_full");
+            return Err(Outcome::Failed(Failure::Overloaded {
+                what: format!("the table of {} pending calls", kernel.config.pending_max),
+                retry_after: Duration::from_millis(100),
+            }));
+        };
+        if let Some(next) = next {
+            kernel.sweeper.wake_by(next);
+        }
+        kernel.observe(|| Event::CallIssued {
+            call: id,
+            actor: &message.actor,
+            deadline: message.deadline,
+        });
+        Ok(Self { kernel: kernel.clone(), id, deadline: message.deadline, ended: false })
+    }
+}
+
+impl Future for PendingCall {
+    type Output = Ended;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
+        let this = self.get_mut();
+        let polled = this.kernel.pending.lock().poll(this.id, cx.waker());
+        match polled {
+            Polled::Pending => Poll::Pending,
+            Polled::Ended(ended) => {
+                this.ended = true;
+                this.kernel.observe_end(this.id, this.deadline, &ended);
+                Poll::Ready(ended)
+            }
+        }
+    }
+}
+
+impl Drop for PendingCall {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let sent_to = self.kernel.pending.lock().withdraw(self.id);
+        self.kernel.observe_end(self.id, self.deadline, &Ended::Failed(Failure::Cancelled));
+        if let Some((silo, actor)) = sent_to {
+            self.kernel.cancel(silo, self.id, actor);
+        }
+    }
+}
+
+impl Kernel {
+    /// Gives a call issued here its outcome. Late and repeated outcomes are dropped.
+    pub(crate) fn end_call(&self, call: CallId, ended: Ended) {
+        let (accepted, waker) = self.pending.lock().end(call, ended);
+        if !accepted {
+            reached!("caller.late_reply");
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ends every call that waits for a silo that is gone: now, not at its deadline (promise P7).
+    pub(crate) fn fail_calls_to(&self, dead: impl Fn(SiloId) -> bool, reason: &str) {
+        let calls = self.pending.lock().aimed_at(dead);
+        for call in calls {
+            reached!("caller.failed_by_detection");
+            self.end_call(call, Ended::Failed(Failure::Indeterminate { reason: reason.into() }));
+        }
+    }
+
+    /// Ends every call whose deadline has come; returns when to look again.
+    pub(crate) fn expire_calls(&self, now: Instant) -> Option<Instant> {
+        let late = self.pending.lock().expired(now);
+        for call in late {
+            reached!("caller.deadline");
+            let reason = "the deadline passed while the call may have been running".into();
+            self.end_call(call, Ended::Failed(Failure::Indeterminate { reason }));
+        }
+        self.pending.lock().next_deadline()
+    }
+
+    fn observe_end(&self, call: CallId, deadline: Instant, ended: &Ended) {
+        self.observe(|| Event::CallEnded {
+            call,
+            deadline,
+            outcome: match ended {
+                Ended::Ok(_) => "ok",
+                Ended::App(_) => "app",
+                Ended::Bounced => "bounced",
+                Ended::Failed(failure) => failure.name(),
+            },
+        });
+    }
+
+    /// Withdraws a call that was sent to `silo`, if it still waits there.
+    fn cancel(&self, silo: SiloId, call: CallId, actor: ActorId) {
+        if silo == self.id {
+            self.withdraw_local(&actor, self.id, call);
+        } else {
+            self.send_cancel(silo, call, actor);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The layer between an activation and the store: claim, load, commit (promises P1 and P3).
+//!
+//! An actor's partition has an `owner` row, which fences, and a `state` row. A claim raises the epoch and checks the
+//! state row that it read, so that no commit of an earlier activation can slip in between. A commit checks the owner
+//! row, so that no activation that lost its claim can commit. No clock takes part.
+
+use crate::error::Failure;
+use crate::kernel::Kernel;
+use bytes::Bytes;
+use quark_core::codec::{self, CodecLimits};
+use quark_core::{ActorId, Epoch, Instant, SiloId, Version, WriteId, mutant, reached};
+use quark_env::EntropyExt;
+use quark_env::store::{Batch, Expect, Partition, Record, RecordKey, ScanRange, StoreError};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+const OWNER: &str = "owner";
+const STATE: &str = "state";
+/// How often a claim that lost a race is tried again before the caller is told.
+const CLAIMS_MAX: u32 = 8;
+
+/// The row that fences: who may commit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct OwnerRow {
+    epoch: Epoch,
+    silo: SiloId,
+}
+
+/// What an activation that holds its claim knows of its partition.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    pub epoch: Epoch,
+    partition: Partition,
+    owner_version: Version,
+    state_version: Option<Version>,
+    /// What the store has, to skip commits that change nothing.
+    committed: Option<Bytes>,
+}
+
+/// How a commit failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum CommitError {
+    /// Another activation owns the actor.
+    Fenced,
+    /// It did not happen.
+    Unavailable(String),
+    /// Nobody knows, and nobody could find out in time.
+    Indeterminate(String),
+    /// It did not happen: too large.
+    TooLarge { size: usize, limit: usize },
+    /// It did not happen: what is stored cannot be understood.
+    Corrupt(String),
+}
+
+impl CommitError {
+    pub fn into_failure(self, actor: &ActorId) -> Failure {
+        match self {
+            CommitError::Fenced => Failure::Fenced { actor: actor.clone() },
+            CommitError::Unavailable(reason) => Failure::StoreUnavailable { reason },
+            CommitError::Indeterminate(reason) => Failure::Indeterminate { reason },
+            CommitError::TooLarge { size, limit } => {
+                Failure::TooLarge { what: format!("the state of {actor}"), size, limit }
+            }
+            CommitError::Corrupt(reason) => Failure::Corrupt { actor: actor.clone(), reason },
+        }
+    }
+}
+
+/// The partition of an actor. Lengths make it unambiguous whatever the key contains.
+pub(crate) fn partition_of(actor: &ActorId) -> Partition {
+    let (tenant, kind) = (actor.tenant(), actor.kind());
+    Partition(format!("a{}.{}/{tenant}{kind}/{}", tenant.len(), kind.len(), actor.key()).into())
+}
+
+impl Kernel {
+    fn write_id(&self) -> WriteId {
+        WriteId(self.env.entropy.u128("write-id"))
+    }
+
+    /// Takes the actor over: epoch plus one, and its state, in one read and one commit.
+    pub(crate) async fn claim(&self, actor: &ActorId) -> Result<(Claim, Option<Bytes>), CommitError> {
+        let partition = partition_of(actor);
+        for _ in 0..CLAIMS_MAX {
+            let range = ScanRange { partition: partition.clone(), from: "".into(), to: "".into() };
+            let rows = self.env.store.scan(range, 16).await.map_err(|e| not_done(actor, e))?;
+            let row = |name: &str| rows.iter().find(|r| &*r.key.row == name);
+            let owner = row(OWNER).map(|r| decode_owner(actor, r)).transpose()?;
+            let epoch = owner.as_ref().map_or(Epoch(0), |o| o.epoch).next();
+            let value = codec::encode(&OwnerRow { epoch, silo: self.id }, 1024).expect("an owner row is small");
+            let mut batch = Batch::new(partition.clone(), self.write_id());
+            batch = match row(OWNER) {
+                Some(record) => batch.expect_version(OWNER, record.version),
+                None => batch.expect_absent(OWNER),
+            };
+            batch = match row(STATE) {
+                Some(record) => batch.expect_version(STATE, record.version),
+                None => batch.expect_absent(STATE),
+            };
+            match self.commit_surely(batch.put(OWNER, value), OWNER, Instant::NEVER).await {
+                Ok(owner_version) => {
+                    let state = row(STATE);
+                    let claim = Claim {
+                        epoch,
+                        partition,
+                        owner_version,
+                        state_version: state.map(|r| r.version),
+                        committed: state.map(|r| r.value.clone()),
+                    };
+                    return Ok((claim, state.map(|r| r.value.clone())));
+                }
+                Err(CommitError::Fenced | CommitError::Indeterminate(_)) => reached!("durable.claim_raced"),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(CommitError::Unavailable("the claim lost every race".into()))
+    }
+
+    /// Commits a turn's state. `Ok(None)` if it equals what is committed.
+    pub(crate) async fn commit_state(
+        &self,
+        actor: &ActorId,
+        claim: &mut Claim,
+        state: Bytes,
+        deadline: Instant,
+    ) -> Result<Option<Version>, CommitError> {
+        if claim.committed.as_ref() == Some(&state) {
+            return Ok(None);
+        }
+        let mut batch = Batch::new(claim.partition.clone(), self.write_id());
+        if !mutant!("m03") {
+            batch = batch.expect_version(OWNER, claim.owner_version);
+            batch = match claim.state_version {
+                Some(version) => batch.expect_version(STATE, version),
+                None => batch.expect_absent(STATE),
+            };
+        }
+        let version = match self.commit_surely(batch.put(STATE, state.clone()), STATE, deadline).await {
+            Ok(version) => version,
+            Err(error) => {
+                tracing::debug!(%actor, ?error, "a commit failed");
+                return Err(error);
+            }
+        };
+        claim.state_version = Some(version);
+        claim.committed = Some(state);
+        Ok(Some(version))
+    }
+
+    /// Commits, and when the answer is lost finds out what happened: first by retrying the same write id, then by
+    /// reading the row back.
+    async fn commit_surely(&self, batch: Batch, row: &str, deadline: Instant) -> Result<Version, CommitError> {
+        let until = deadline.min(self.env.clock.now() + self.config.resolve_timeout);
+        let mut pause = Duration::from_millis(5);
+        let mut doubt: Option<String> = None;
+        loop {
+            match self.env.store.commit(batch.clone()).await {
+                Ok(committed) => return Ok(committed.version),
+                Err(StoreError::Conflict { .. }) if doubt.is_none() => return Err(CommitError::Fenced),
+                // An earlier attempt may be what we now conflict with.
+                Err(StoreError::Conflict { .. }) => {
+                    reached!("durable.conflict_in_doubt");
+                    match self.read_back(&batch, row).await {
+                        Found::Ours(version) => return Ok(version),
+                        Found::AsBefore => return Err(CommitError::Fenced),
+                        Found::Theirs => {
+                            return Err(CommitError::Indeterminate("overtaken while in doubt".into()));
+                        }
+                        Found::Unknown => {}
+                    }
+                }
+                Err(StoreError::Indeterminate(reason)) => {
+                    reached!("durable.indeterminate");
+                    doubt = Some(reason);
+                }
+                Err(StoreError::Unavailable(reason)) if doubt.is_none() => {
+                    return Err(CommitError::Unavailable(reason));
+                }
+                Err(StoreError::Unavailable(_)) => {}
+                Err(StoreError::TooLarge { size, limit, .. }) => {
+                    return Err(CommitError::TooLarge { size, limit });
+                }
+                Err(StoreError::Corrupt { reason, .. }) => return Err(CommitError::Corrupt(reason)),
+            }
+            let now = self.env.clock.now();
+            if now >= until {
+                let reason = doubt.unwrap_or_else(|| "the store did not answer".into());
+                return Err(CommitError::Indeterminate(format!("the commit's answer was lost: {reason}")));
+            }
+            self.env.clock.sleep_until((now + pause).min(until)).await;
+            pause = (pause * 2).min(Duration::from_millis(500));
+        }
+    }
+
+    async fn read_back(&self, batch: &Batch, row: &str) -> Found {
+        let key = RecordKey { partition: batch.partition.clone(), row: row.into() };
+        let Ok(record) = self.env.store.read(&key).await else { return Found::Unknown };
+        let before = batch.checks.iter().find(|c| &*c.row == row).map(|c| c.expect);
+        match (record, before) {
+            (Some(record), _) if record.write_id == batch.write_id => {
+                reached!("durable.read_back_found");
+                Found::Ours(record.version)
+            }
+            (Some(record), Some(Expect::Version(version))) if record.version == version => Found::AsBefore,
+            (None, Some(Expect::Absent)) => Found::AsBefore,
+            _ => Found::Theirs,
+        }
+    }
+}
+
+/// What a row that we tried to write says about the attempt.
+enum Found {
+    /// It has our write: the attempt was applied.
+    Ours(Version),
+    /// It has what it had before: the attempt was not applied.
+    AsBefore,
+    /// It has another's write, which came after ours or instead of it.
+    Theirs,
+    /// The store does not say.
+    Unknown,
+}
+
+fn decode_owner(actor: &ActorId, record: &Record) -> Result<OwnerRow, CommitError> {
+    codec::decode(&record.value, CodecLimits::default())
+        .map_err(|error| CommitError::Corrupt(format!("the owner row of {actor}: {error}")))
+}
+
+fn not_done(actor: &ActorId, error: StoreError) -> CommitError {
+    match error {
+        StoreError::Corrupt { reason, .. } => CommitError::Corrupt(format!("{actor}: {reason}")),
+        other => CommitError::Unavailable(other.to_string()),
+    }
+}

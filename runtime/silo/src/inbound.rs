@@ -1,0 +1,156 @@
+//! From frames to messages: one task reads whole batches and runs idle targets' turns in place.
+
+use crate::cluster_client::ended_of;
+use crate::control::ControlMessage;
+use crate::error::Failure;
+use crate::kernel::Kernel;
+use crate::message::{Ended, Message, Order, ReplyTo};
+use bytes::Bytes;
+use quark_core::codec::{self, CodecLimits};
+use quark_core::directory::Registration;
+use quark_core::wire::{CallId, Envelope, Kind};
+use quark_core::{Instant, SiloId, ViewVersion, reached};
+use quark_env::transport::Incoming;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How many frames are handled between two looks at the executor.
+const BATCH_MAX: usize = 256;
+
+impl Kernel {
+    /// Reads until the transport closes.
+    pub(crate) async fn receive(self: Arc<Self>) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        loop {
+            let transport = &self.env.transport;
+            let count =
+                std::future::poll_fn(|cx| transport.poll_recv(cx, &mut batch, BATCH_MAX)).await;
+            if count == 0 {
+                return;
+            }
+            for incoming in batch.drain(..) {
+                if self.is_stopped() {
+                    return;
+                }
+                self.arrive(incoming);
+            }
+        }
+    }
+
+    fn arrive(self: &Arc<Self>, incoming: Incoming) {
+        match incoming {
+            Incoming::Frame { from, bytes, .. } => match Envelope::decode(bytes, &self.config.limits) {
+                Ok(envelope) => self.open(from, envelope),
+                Err(error) => {
+                    reached!("inbound.frame_refused");
+                    self.stats.frames_refused.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(silo = %self.id, peer = %from, %error, "refused a frame");
+                }
+            },
+            Incoming::LinkDown { peer } => self.link_down(peer),
+            Incoming::Refused { peer, reason, dead } => {
+                tracing::warn!(silo = %self.id, %peer, %reason, dead, "a peer refused this silo");
+                if dead {
+                    reached!("inbound.told_dead");
+                    self.told_dead(peer);
+                }
+            }
+        }
+    }
+
+    fn open(self: &Arc<Self>, from: SiloId, envelope: Envelope) {
+        if !self.is_me(envelope.to_generation) {
+            // Mail for an earlier incarnation of this silo: it did not run, and will not.
+            reached!("inbound.mail_for_earlier_generation");
+            if envelope.kind == Kind::Request {
+                self.send_reply(envelope.origin.unwrap_or(from), envelope.call, Ended::Bounced);
+            }
+            return;
+        }
+        if self.is_dead_peer(from) {
+            reached!("inbound.mail_from_the_dead");
+            self.answer_the_dead(from);
+            return;
+        }
+        match envelope.kind {
+            Kind::Request | Kind::OneWay => self.open_request(from, envelope),
+            Kind::Reply => self.open_reply(envelope),
+            Kind::Control => self.open_control(from, &envelope.payload),
+            Kind::Moved => self.open_moved(envelope),
+            Kind::Cancel => {
+                if let Some(actor) = &envelope.actor {
+                    self.withdraw_local(actor, from, envelope.call);
+                }
+            }
+            Kind::Ack => reached!("inbound.ack"),
+        }
+    }
+
+    fn open_request(self: &Arc<Self>, from: SiloId, envelope: Envelope) {
+        let Some(actor) = envelope.actor else {
+            reached!("inbound.request_without_actor");
+            return;
+        };
+        let from_client = envelope.view == ViewVersion(0);
+        let message = Message {
+            call: envelope.call,
+            reply_to: match envelope.kind {
+                Kind::OneWay => ReplyTo::Nobody,
+                _ => ReplyTo::Peer(envelope.origin.unwrap_or(from)),
+            },
+            actor,
+            method: envelope.method,
+            args: envelope.payload,
+            deadline: envelope.deadline.map_or(Instant::NEVER, |left| self.env.clock.now() + left),
+            chain: envelope.chain.into(),
+            order: envelope.order.map(|(sender, serial)| Order { sender, serial }),
+            idempotency: envelope.idempotency,
+            headers: envelope.headers.into(),
+            hops: envelope.hops,
+        };
+        self.stats.received.fetch_add(1, Ordering::Relaxed);
+        if let Err(failure) = self.check_serving() {
+            // Not executed: the caller's silo looks again once it knows.
+            let ended = if from_client { Ended::Failed(failure) } else { Ended::Bounced };
+            return self.finish(&message, ended);
+        }
+        if from_client {
+            return self.route_for_client(message);
+        }
+        let registration =
+            envelope.registration.map(|(view, serial)| Registration { view, serial });
+        self.route_with(message, registration);
+    }
+
+    fn open_reply(&self, envelope: Envelope) {
+        let ended = ended_of(envelope.outcome, envelope.payload);
+        self.end_call(envelope.call, ended);
+    }
+
+    fn open_moved(&self, envelope: Envelope) {
+        let Ok(lives_on) = codec::decode::<SiloId>(&envelope.payload, CodecLimits::default()) else { return };
+        let Some(actor) = envelope.actor else { return };
+        reached!("inbound.moved");
+        self.learn_route(&actor, lives_on);
+        if envelope.call != CallId::default() {
+            self.pending.lock().aim(envelope.call, lives_on);
+            if self.is_dead_peer(lives_on) {
+                // It died before we learnt that our call had gone there.
+                reached!("inbound.moved_to_the_dead");
+                let reason = format!("silo {lives_on} died while the call was there");
+                self.end_call(envelope.call, Ended::Failed(Failure::Indeterminate { reason }));
+            }
+        }
+    }
+
+    fn open_control(self: &Arc<Self>, from: SiloId, payload: &Bytes) {
+        match codec::decode::<ControlMessage>(payload, CodecLimits::default()) {
+            Ok(message) => self.control(from, message),
+            Err(error) => {
+                reached!("inbound.control_refused");
+                self.stats.frames_refused.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(silo = %self.id, peer = %from, %error, "refused a control message");
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Finds the activation for a call: here, where it was last seen, or through the owner of its range.
+
+use crate::activation::Activation;
+use crate::caller::Scope;
+use crate::error::Failure;
+use crate::kernel::Kernel;
+use crate::message::{Ended, Message, ReplyTo};
+use crate::placing::Direction;
+use quark_core::directory::{Hosting, Registration};
+use quark_core::mailbox::{Mailbox, MailboxLimits};
+use quark_core::view::Status;
+use quark_core::{ActorId, Instant, SiloId, reached};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl Message {
+    /// The silo whose caller waits, if one does.
+    pub fn asked_by(&self, here: SiloId) -> Option<SiloId> {
+        match self.reply_to {
+            ReplyTo::Local => Some(here),
+            ReplyTo::Peer(peer) => Some(peer),
+            ReplyTo::Nobody => None,
+        }
+    }
+}
+
+impl Kernel {
+    /// Sends a message on its way.
+    pub(crate) fn route(self: &Arc<Self>, message: Message) {
+        self.route_with(message, None);
+    }
+
+    /// Sends a message on its way; a registration says that the owner of its range has sent it here.
+    pub(crate) fn route_with(self: &Arc<Self>, message: Message, registration: Option<Registration>) {
+        if let Some(activation) = self.catalog.find(&message.actor) {
+            if message.reply_to == ReplyTo::Local {
+                self.pending.lock().aim(message.call, self.id);
+            }
+            return self.deliver(&activation, message);
+        }
+        if let Some(registration) = registration {
+            return self.host(message, registration);
+        }
+        let routing = self.routing.load();
+        let Some(owner) = routing.ring.owner(message.actor.point()) else {
+            reached!("locator.no_owner");
+            return self.finish(&message, Ended::Bounced);
+        };
+        if owner == self.id {
+            return self.route_as_owner(message);
+        }
+        // A message that was sent on to us by a wrong hint goes to the owner, who knows.
+        let seen = if message.hops == 0 { self.routes.lock().find(&message.actor) } else { None };
+        let serves = |silo: SiloId| {
+            silo != self.id && routing.view.member(silo).is_some_and(|m| m.status != Status::Dead)
+        };
+        let target = match seen {
+            Some(silo) if serves(silo) => {
+                reached!("locator.hint_used");
+                silo
+            }
+            Some(_) => {
+                reached!("locator.hint_stale");
+                self.routes.lock().forget(&message.actor);
+                owner
+            }
+            None => owner,
+        };
+        self.send_request(target, message, None);
+    }
+
+    /// We own the actor's range: we know where it lives, or decide it.
+    fn route_as_owner(self: &Arc<Self>, message: Message) {
+        let mut message = Some(message);
+        let direction = {
+            let mut directory = self.directory.lock();
+            match self.direct(&mut directory, &mut message) {
+                // Found and created under one lock, so that a hand-over sees either neither or both.
+                Direction::Here(registration) => {
+                    let actor = &message.as_ref().expect("it did not have to wait").actor;
+                    Ok(self.find_or_create(actor, registration))
+                }
+                other => Err(other),
+            }
+        };
+        match (direction, message) {
+            (Ok(Ok((activation, is_new))), Some(message)) => self.hand_over(&activation, is_new, message),
+            (Ok(Err(failure)), Some(message)) => self.finish(&message, failure.into()),
+            (Err(Direction::There(silo, registration)), Some(message)) => {
+                self.send_request(silo, message, registration);
+            }
+            (Err(Direction::End(ended)), Some(message)) => self.finish(&message, ended),
+            (_, None) => {}
+            (Err(Direction::Here(_) | Direction::Held), Some(_)) => {
+                unreachable!("here is created above, held is taken")
+            }
+        }
+    }
+
+    /// The owner of its range has sent us a request for an actor that we do not run (yet).
+    fn host(self: &Arc<Self>, message: Message, registration: Registration) {
+        let now = self.env.clock.now();
+        let mut actions = Vec::new();
+        let created = {
+            let mut directory = self.directory.lock();
+            match directory.core.host(now, &message.actor, registration, &mut actions) {
+                Hosting::Accept | Hosting::Already => {
+                    Some(self.find_or_create(&message.actor, registration))
+                }
+                Hosting::Stale { .. } => None,
+            }
+        };
+        self.after_directory_call(actions);
+        match created {
+            Some(Ok((activation, is_new))) => self.hand_over(&activation, is_new, message),
+            Some(Err(failure)) => self.finish(&message, failure.into()),
+            None => {
+                reached!("locator.stale_placement");
+                self.finish(&message, Ended::Bounced);
+            }
+        }
+    }
+
+    fn hand_over(self: &Arc<Self>, activation: &Arc<Activation>, is_new: bool, message: Message) {
+        if message.reply_to == ReplyTo::Local {
+            self.pending.lock().aim(message.call, self.id);
+        }
+        if is_new {
+            // The message is queued first, so that bringing up finds it.
+            self.deliver(activation, message);
+            self.bring_up(activation.clone());
+        } else {
+            self.deliver(activation, message);
+        }
+    }
+
+    /// The activation under this placement, made if there is none. The directory is locked by the caller.
+    fn find_or_create(
+        &self,
+        actor: &ActorId,
+        registration: Registration,
+    ) -> Result<(Arc<Activation>, bool), Failure> {
+        if let Some(activation) = self.catalog.find(actor) {
+            return Ok((activation, false));
+        }
+        let Some(kind) = self.registry.kind(actor.kind()) else {
+            return Err(Failure::UnknownKind { kind: actor.kind().into(), known: self.registry.known() });
+        };
+        let count = self.activations_made.fetch_add(1, Ordering::Relaxed);
+        let serial = quark_core::hash::mix(
+            quark_core::hash::point(self.id.name.as_str().as_bytes())
+                ^ quark_core::hash::mix(self.id.generation.0 << 40 ^ count),
+        );
+        let limits = MailboxLimits {
+            messages_max: self.config.mailbox_messages_max,
+            bytes_max: self.config.mailbox_bytes_max,
+        };
+        let activation = Arc::new(Activation::new(
+            actor.clone(),
+            kind.clone(),
+            registration,
+            serial,
+            Mailbox::new(limits),
+            self.env.clock.now(),
+        ));
+        self.catalog.insert(activation.clone());
+        Ok((activation, true))
+    }
+
+    /// A client's call: this silo makes it its own, so that the client needs to know no other silo.
+    pub(crate) fn route_for_client(self: &Arc<Self>, message: Message) {
+        let ReplyTo::Peer(client) = message.reply_to else {
+            return self.route(Message { hops: 0, ..message });
+        };
+        let scope = Scope {
+            kernel: self.clone(),
+            chain: Arc::from([]),
+            deadline: message.deadline,
+            headers: message.headers.clone(),
+            sender: None,
+        };
+        let (kernel, call) = (self.clone(), message.call);
+        let task = async move {
+            let ended = scope.ask_for_client(message).await;
+            kernel.send_reply(client, call, ended);
+        };
+        crate::inline::run_inline(&*self.env.spawner, "gateway-call", Box::pin(task));
+    }
+
+    pub(crate) fn learn_route(&self, actor: &ActorId, silo: SiloId) {
+        if silo == self.id {
+            self.routes.lock().forget(actor);
+        } else {
+            self.routes.lock().learn(actor, silo);
+        }
+    }
+
+    /// Periodic housekeeping of everything that has deadlines.
+    pub(crate) fn sweep(self: &Arc<Self>, now: Instant) -> Option<Instant> {
+        let next = self.expire_calls(now);
+        self.expire_held(now);
+        self.forwarded.lock().expire(now);
+        next
+    }
+}

@@ -1,0 +1,132 @@
+//! What a silo tells whoever watches it: checkers in a simulation, an audit log in production.
+
+use quark_core::view::View;
+use quark_core::wire::CallId;
+use quark_core::{ActorId, Epoch, Instant, MethodId, SiloId, Version};
+use std::sync::Arc;
+
+/// Sees every event of a silo as it happens, on the silo's own stack: it must be quick and must not call back.
+pub trait Observer: Send + Sync {
+    /// Something happened at `silo`, at `at` on its monotonic clock.
+    fn event(&self, silo: SiloId, at: Instant, event: Event<'_>);
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The silo has joined.
+    Joined,
+    /// A newer view took effect.
+    ViewInstalled {
+        /// The view.
+        view: &'a Arc<View>,
+    },
+    /// The lease is proven until then.
+    LeaseHeld {
+        /// The end, on the silo's monotonic clock.
+        until: Instant,
+    },
+    /// The lease ended unproven: no turn starts until it is proven again.
+    LeaseLost,
+    /// The silo stopped: in order, or because it must.
+    Stopped {
+        /// Why.
+        reason: &'a str,
+    },
+    /// This silo, as directory owner, placed an actor.
+    Placed {
+        /// The actor.
+        actor: &'a ActorId,
+        /// Where.
+        on: SiloId,
+    },
+    /// An activation is ready for its first turn.
+    Activated {
+        /// The actor.
+        actor: &'a ActorId,
+        /// Its fencing number; 0 if the kind is not durable.
+        epoch: Epoch,
+    },
+    /// An activation ended.
+    Deactivated {
+        /// The actor.
+        actor: &'a ActorId,
+        /// Its fencing number.
+        epoch: Epoch,
+        /// Why.
+        reason: &'a str,
+    },
+    /// A turn began.
+    TurnStarted {
+        /// The actor.
+        actor: &'a ActorId,
+        /// The activation's fencing number.
+        epoch: Epoch,
+        /// The method.
+        method: MethodId,
+        /// The silo or client that made the call.
+        caller: SiloId,
+        /// The caller's number for it.
+        call: CallId,
+        /// Whether it runs alone.
+        exclusive: bool,
+        /// The sending activation and the message's place in its order, if an actor sent it.
+        order: Option<(u64, u64)>,
+        /// The end of the caller's patience, on this silo's clock.
+        deadline: Instant,
+    },
+    /// A turn ended (its commit, if any, included).
+    TurnEnded {
+        /// The actor.
+        actor: &'a ActorId,
+        /// The activation's fencing number.
+        epoch: Epoch,
+        /// The silo or client that made the call.
+        caller: SiloId,
+        /// The caller's number for it.
+        call: CallId,
+        /// Whether it ran alone.
+        exclusive: bool,
+    },
+    /// A durable turn's commit was acknowledged by the store.
+    Committed {
+        /// The actor.
+        actor: &'a ActorId,
+        /// The activation's fencing number.
+        epoch: Epoch,
+        /// The state record's new version.
+        version: Version,
+    },
+    /// A stale activation was stopped from committing.
+    Fenced {
+        /// The actor.
+        actor: &'a ActorId,
+        /// Its fencing number.
+        epoch: Epoch,
+    },
+    /// A call was issued here.
+    CallIssued {
+        /// Its number.
+        call: CallId,
+        /// Its target.
+        actor: &'a ActorId,
+        /// Its deadline on this silo's clock.
+        deadline: Instant,
+    },
+    /// A call issued here got its outcome.
+    CallEnded {
+        /// Its number.
+        call: CallId,
+        /// What: `ok`, `app`, or the failure's name.
+        outcome: &'a str,
+        /// Its deadline on this silo's clock.
+        deadline: Instant,
+    },
+    /// A message was dropped with a reason (a tell that nobody waits for, a reply nobody wants).
+    DeadLettered {
+        /// The target, if known.
+        actor: Option<&'a ActorId>,
+        /// Why.
+        reason: &'a str,
+    },
+}
