@@ -1,0 +1,208 @@
+//! A frame on its way.
+
+use super::link::LinkState;
+use super::port::Arrived;
+use crate::choice::Purpose;
+use crate::queue::Event;
+use crate::spread::{ns, scale};
+use crate::state::State;
+use crate::trace::TraceKind;
+use bytes::Bytes;
+use quark_core::SiloId;
+use quark_core::wire::Lane;
+
+/// A frame between two ports.
+pub(crate) struct Flight {
+    link: u32,
+    serial: u32,
+    from: SiloId,
+    from_port: u32,
+    to_port: u32,
+    path: u32,
+    /// Its number on the path: what its fate is keyed by.
+    number: u64,
+    lane: Lane,
+    bytes: Bytes,
+    /// A copy that the network made does not count against the sender's buffer.
+    is_copy: bool,
+}
+
+impl State {
+    /// Sends a frame off on a link that is up, or swallows it.
+    pub(crate) fn dispatch(&mut self, at: u32, lane: Lane, bytes: Bytes) {
+        let link = self.net.links.get(at).expect("the caller holds a live link");
+        debug_assert_eq!(link.state, LinkState::Up);
+        let path_at = link.path;
+        let path = &mut self.net.paths[path_at as usize];
+        path.frames += 1;
+        if link.is_half_open || path.swallows() {
+            self.net.meters.swallowed += 1;
+            let (serial, length) = (link.serial, bytes.len());
+            self.unload(at, serial, lane, length);
+            return;
+        }
+        let flight = Flight {
+            link: at,
+            serial: link.serial,
+            from: self.net.ports[link.from_port as usize].local(),
+            from_port: link.from_port,
+            to_port: link.to_port.expect("a link that is up has a port at its end"),
+            path: path_at,
+            number: path.frames,
+            lane,
+            bytes,
+            is_copy: false,
+        };
+        let is_blocked = path.is_blocked();
+        let flight = self.net.flights.insert(flight);
+        if is_blocked {
+            self.net.meters.stalled += 1;
+            self.net.paths[path_at as usize].hold(flight);
+        } else {
+            self.launch(flight);
+        }
+    }
+
+    /// Decides a frame's fate and when it arrives.
+    pub(crate) fn launch(&mut self, at: u32) {
+        let flight = self.net.flights.get(at).expect("the caller holds a live flight");
+        let conditions = self.conditions(flight.path);
+        if conditions.is_rough() && !self.weather(at) {
+            return;
+        }
+        let flight = self.net.flights.get(at).expect("it survived the weather");
+        let (path, number) = (flight.path, flight.number);
+        let mut arrival = self.now + self.latency(path, Purpose::Latency, number);
+        let entity = self.net.paths[path as usize].entity();
+        let event = self.at();
+        if self.choices.chance(event, (Purpose::Reorder, entity, number), conditions.reorder_ppm) {
+            self.net.meters.reordered += 1;
+            let word = self.choices.word(self.now, Purpose::Reorder, entity, !number);
+            arrival += scale(ns(conditions.reorder_by), word);
+        } else if let Some(link) =
+            self.net.links.get_mut(flight.link).filter(|link| link.serial == flight.serial)
+        {
+            let lane = &mut link.lanes[flight.lane as usize];
+            arrival = arrival.max(lane.last_arrival);
+            lane.last_arrival = arrival;
+        }
+        self.queue.push(arrival, Event::Deliver { flight: at });
+    }
+
+    /// Loses, damages or doubles a frame. Returns whether it still exists.
+    fn weather(&mut self, at: u32) -> bool {
+        let flight = self.net.flights.get(at).expect("the caller holds a live flight");
+        let conditions = self.conditions(flight.path);
+        let (entity, number) = (self.net.paths[flight.path as usize].entity(), flight.number);
+        let event = self.at();
+        let node = self.net.paths[flight.path as usize].from;
+        if self.choices.chance(event, (Purpose::Loss, entity, number), conditions.loss_ppm) {
+            quark_core::reached!("sim.net.lost");
+            self.net.meters.lost += 1;
+            self.record(TraceKind::Drop, node, 1);
+            self.end_flight(at);
+            return false;
+        }
+        if self.choices.chance(event, (Purpose::Corrupt, entity, number), conditions.corrupt_ppm) {
+            quark_core::reached!("sim.net.corrupted");
+            let word = self.choices.word(self.now, Purpose::Damage, entity, number);
+            let flight = self.net.flights.get_mut(at).expect("it was not lost");
+            flight.bytes = damaged(&flight.bytes, word);
+            self.net.meters.corrupted += 1;
+        }
+        if self.choices.chance(event, (Purpose::Duplicate, entity, number), conditions.duplicate_ppm) {
+            quark_core::reached!("sim.net.duplicated");
+            self.net.meters.duplicated += 1;
+            let flight = self.net.flights.get(at).expect("it was not lost");
+            let copy = Flight { bytes: flight.bytes.clone(), is_copy: true, ..*flight };
+            let latency = self.latency(flight.path, Purpose::Duplicate, !number);
+            let copy = self.net.flights.insert(copy);
+            self.queue.push(self.now + latency * 2, Event::Deliver { flight: copy });
+        }
+        true
+    }
+
+    /// A frame reaches the other end.
+    pub(crate) fn deliver(&mut self, at: u32) {
+        let flight = self.net.flights.remove(at).expect("a frame arrives once");
+        let event = self.at();
+        let path = &self.net.paths[flight.path as usize];
+        let (to_node, entity) = (path.to, path.entity());
+        let stray = (Purpose::Stray, entity, flight.number);
+        let stray_ppm = self.net.config.stray_ppm;
+        let is_linked = self.net.links.get(flight.link).is_some_and(|link| link.serial == flight.serial);
+        let is_sender_alive = self.net.ports[flight.from_port as usize].is_open;
+        // What a dead sender had put on the wire arrives. What was under way on a link that broke may.
+        let mut arrives = is_linked || !is_sender_alive || self.choices.chance(event, stray, stray_ppm);
+        let mut port = flight.to_port;
+        if !self.net.ports[port as usize].is_open {
+            match self.nodes[to_node as usize].port {
+                Some(reborn) if is_linked => {
+                    arrives = self.choices.chance(event, stray, stray_ppm) && {
+                        port = reborn;
+                        true
+                    }
+                }
+                Some(reborn) => port = reborn,
+                None => arrives = false,
+            }
+        }
+        if port != flight.to_port && arrives {
+            quark_core::reached!("sim.net.stray");
+        }
+        let target = &mut self.net.ports[port as usize];
+        if !arrives || target.refuses(flight.from) {
+            self.net.meters.undeliverable += 1;
+            self.record(TraceKind::Drop, to_node, 2);
+            if !flight.is_copy {
+                self.unload(flight.link, flight.serial, flight.lane, flight.bytes.len());
+            }
+            return;
+        }
+        self.net.meters.delivered += 1;
+        let payload = quark_core::hash::point(&flight.bytes);
+        let frame = Arrived {
+            from: flight.from,
+            bytes: flight.bytes,
+            link: flight.link,
+            serial: flight.serial,
+            is_copy: flight.is_copy,
+        };
+        if let Some(waker) = target.take_frame(flight.lane, frame) {
+            self.wakes.push(waker);
+        }
+        self.record(TraceKind::Deliver, to_node, payload);
+    }
+
+    fn end_flight(&mut self, at: u32) {
+        let flight = self.net.flights.remove(at).expect("the caller holds a live flight");
+        if !flight.is_copy {
+            self.unload(flight.link, flight.serial, flight.lane, flight.bytes.len());
+        }
+    }
+
+    /// A frame no longer counts against its link's buffer.
+    #[inline]
+    pub(crate) fn unload(&mut self, link: u32, serial: u32, lane: Lane, bytes: usize) {
+        if let Some(link) = self.net.links.get_mut(link).filter(|link| link.serial == serial) {
+            let lane = &mut link.lanes[lane as usize];
+            lane.frames = lane.frames.checked_sub(1).expect("every frame is loaded once and unloaded once");
+            lane.bytes =
+                lane.bytes.checked_sub(bytes).expect("a frame is unloaded with the size it was loaded with");
+        }
+    }
+}
+
+/// Flips a byte or cuts the end off.
+fn damaged(bytes: &Bytes, word: u64) -> Bytes {
+    if bytes.is_empty() {
+        return bytes.clone();
+    }
+    let at = (word >> 16) as usize % bytes.len();
+    if word & 1 == 0 {
+        return bytes.slice(..at);
+    }
+    let mut copy = bytes.to_vec();
+    copy[at] ^= (word >> 8) as u8 | 1;
+    copy.into()
+}

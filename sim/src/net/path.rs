@@ -1,0 +1,203 @@
+//! The way from one node to another, and what is wrong with it.
+
+use super::link::LinkState;
+use crate::choice::Purpose;
+use crate::config::Conditions;
+use crate::queue::Event;
+use crate::state::State;
+use crate::trace::TraceKind;
+
+/// One direction between two nodes.
+pub(crate) struct Path {
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+    /// Overlapping cuts in force: as many as were made and not healed.
+    cuts: u32,
+    cuts_ever: u64,
+    /// Whether the present cut swallows frames; else it stalls them.
+    swallows: bool,
+    clogs: u32,
+    /// Frames that wait for the path to clear.
+    held: Vec<u32>,
+    conditions: Option<Conditions>,
+    /// Counts the frames and dials, which keys their fates.
+    pub(crate) frames: u64,
+    pub(crate) dials: u64,
+}
+
+impl Path {
+    /// What its choices are keyed by.
+    #[inline]
+    pub(crate) fn entity(&self) -> u64 {
+        u64::from(self.from) << 32 | u64::from(self.to)
+    }
+
+    #[inline]
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.cuts | self.clogs != 0
+    }
+
+    #[inline]
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cuts != 0
+    }
+
+    #[inline]
+    pub(crate) fn swallows(&self) -> bool {
+        self.cuts != 0 && self.swallows
+    }
+
+    pub(crate) fn hold(&mut self, flight: u32) {
+        self.held.push(flight);
+    }
+}
+
+impl State {
+    /// The path between two nodes, made when it is first asked for.
+    pub(crate) fn path(&mut self, from: u32, to: u32) -> u32 {
+        let paths = &mut self.net.paths;
+        *self.net.path_of.entry((from, to)).or_insert_with(|| {
+            paths.push(Path {
+                from,
+                to,
+                cuts: 0,
+                cuts_ever: 0,
+                swallows: false,
+                clogs: 0,
+                held: Vec::new(),
+                conditions: None,
+                frames: 0,
+                dials: 0,
+            });
+            paths.len() as u32 - 1
+        })
+    }
+
+    #[inline]
+    pub(crate) fn conditions(&self, path: u32) -> Conditions {
+        self.net.paths[path as usize].conditions.unwrap_or(self.net.config.conditions)
+    }
+
+    /// How long something takes on a path right now.
+    #[inline]
+    pub(crate) fn latency(&self, path: u32, purpose: Purpose, counter: u64) -> u64 {
+        let word = self.choices.word(self.now, purpose, self.net.paths[path as usize].entity(), counter);
+        self.conditions(path).latency.draw_ns(word)
+    }
+
+    pub(crate) fn cut_path(&mut self, from: u32, to: u32) {
+        let at = self.path(from, to);
+        let event = self.at();
+        let ppm = self.net.config.cut_swallows_ppm;
+        let path = &mut self.net.paths[at as usize];
+        path.cuts += 1;
+        if path.cuts > 1 {
+            return;
+        }
+        path.cuts_ever += 1;
+        path.swallows = self.choices.chance(event, (Purpose::CutMode, path.entity(), path.cuts_ever), ppm);
+        self.record(TraceKind::Fault, from, u64::from(to) << 8 | 1);
+        self.check_links_between(from, to);
+    }
+
+    /// Heals one cut; the path is clear when all are healed.
+    pub(crate) fn heal_path(&mut self, from: u32, to: u32, all: bool) {
+        let at = self.path(from, to);
+        let path = &mut self.net.paths[at as usize];
+        path.cuts = if all { 0 } else { path.cuts.saturating_sub(1) };
+        self.release(at);
+    }
+
+    pub(crate) fn clog_path(&mut self, from: u32, to: u32) {
+        let at = self.path(from, to);
+        self.net.paths[at as usize].clogs += 1;
+        self.record(TraceKind::Fault, from, u64::from(to) << 8 | 2);
+    }
+
+    pub(crate) fn unclog_path(&mut self, from: u32, to: u32, all: bool) {
+        let at = self.path(from, to);
+        let path = &mut self.net.paths[at as usize];
+        path.clogs = if all { 0 } else { path.clogs.saturating_sub(1) };
+        self.release(at);
+    }
+
+    pub(crate) fn set_conditions(&mut self, from: u32, to: u32, conditions: Option<Conditions>) {
+        let at = self.path(from, to);
+        self.net.paths[at as usize].conditions = conditions;
+        self.record(TraceKind::Fault, from, u64::from(to) << 8 | 3);
+    }
+
+    /// Heals every path: no cuts, no clogs, the default weather.
+    pub(crate) fn heal_paths(&mut self) {
+        for at in 0..self.net.paths.len() as u32 {
+            let path = &mut self.net.paths[at as usize];
+            (path.cuts, path.clogs, path.conditions) = (0, 0, None);
+            self.release(at);
+        }
+    }
+
+    /// Whether nodes are cut off in either direction: then no connection between them can live.
+    pub(crate) fn is_cut_between(&mut self, one: u32, two: u32) -> bool {
+        let (there, back) = (self.path(one, two), self.path(two, one));
+        self.net.paths[there as usize].is_cut() || self.net.paths[back as usize].is_cut()
+    }
+
+    pub(crate) fn is_blocked_between(&mut self, one: u32, two: u32) -> bool {
+        let (there, back) = (self.path(one, two), self.path(two, one));
+        self.net.paths[there as usize].is_blocked() || self.net.paths[back as usize].is_blocked()
+    }
+
+    /// Lets held frames go and broken links be dialled, if nothing blocks the path any more.
+    fn release(&mut self, at: u32) {
+        let path = &mut self.net.paths[at as usize];
+        if path.is_blocked() {
+            return;
+        }
+        let (from, to) = (path.from, path.to);
+        let held = std::mem::take(&mut path.held);
+        self.record(TraceKind::Fault, from, u64::from(to) << 8 | 4);
+        for flight in held {
+            self.launch(flight);
+        }
+        for link in self.links_between(from, to) {
+            self.redial(link);
+        }
+    }
+
+    /// Links between two nodes, both ways, in order of their index.
+    pub(crate) fn links_between(&self, one: u32, two: u32) -> Vec<u32> {
+        let towards = |from: u32, to: u32| {
+            let links = &self.net.links;
+            self.nodes[to as usize]
+                .inbound
+                .iter()
+                .copied()
+                .filter(move |link| links.get(*link).is_some_and(|link| link.from_node == from))
+        };
+        let mut found: Vec<u32> = towards(one, two).chain(towards(two, one)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// A cut: every live link between the two will notice by its keep-alive, unless the cut heals before.
+    fn check_links_between(&mut self, one: u32, two: u32) {
+        for at in self.links_between(one, two) {
+            let link = self.net.links.get(at).expect("listed links exist");
+            if link.state == LinkState::Up {
+                let due = self.now + self.keepalive(at);
+                let serial = self.net.links.get(at).map_or(0, |link| link.serial);
+                self.queue.push(due, Event::LinkCheck { link: at, serial });
+            }
+        }
+    }
+
+    /// How long this link takes to notice silence.
+    pub(crate) fn keepalive(&mut self, link: u32) -> u64 {
+        let link = self.net.links.get(link).expect("the caller holds a live link");
+        let path = &mut self.net.paths[link.path as usize];
+        path.dials += 1;
+        let word = self.choices.word(self.now, Purpose::Keepalive, path.entity(), path.dials);
+        self.net.config.keepalive.draw_ns(word)
+    }
+}

@@ -1,0 +1,584 @@
+//! The world as the test sees it.
+
+use crate::choice::{Decision, Purpose, key};
+use crate::clock::NodeClock;
+use crate::config::{Conditions, Config};
+use crate::host::Host;
+use crate::net::NetMeters;
+use crate::node::{Node, NodeId};
+use crate::run::{Main, Stopped, run};
+use crate::spread::{ns, scale};
+use crate::state::{Shared, State};
+use crate::store::{Commit, StoreMeters};
+use crate::task::{MAIN_SLOT, TaskRef, TaskWake};
+use crate::timer::SimSleep;
+use crate::trace::{Trace, TraceKind};
+use quark_core::{Instant, SiloId, hash};
+use quark_env::store::{Partition, Record, RecordKey, ScanRange, StoreError};
+use quark_env::{Env, TaskHandle};
+use std::ops::Deref;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+/// A simulated world. Owns everything in it; what can be done to it is in [`WorldHandle`], to which it dereferences.
+///
+/// Dropping it drops all tasks. Worlds share nothing: many can run one after another, and on several threads.
+pub struct World(WorldHandle);
+
+/// A handle to a world, for tests and drivers: looks at it, and makes things go wrong.
+///
+/// Does not keep the world's tasks alive: after the [`World`] is dropped nothing happens any more.
+#[derive(Clone)]
+pub struct WorldHandle {
+    shared: Arc<Shared>,
+}
+
+impl Deref for World {
+    type Target = WorldHandle;
+    fn deref(&self) -> &WorldHandle {
+        &self.0
+    }
+}
+
+impl World {
+    /// A world with no node but the driver, at true time zero.
+    pub fn new(config: Config) -> Self {
+        let shared = Shared::new(config);
+        let world = Self(WorldHandle { shared });
+        world.add_node_with("driver", NodeClock::new(0, 0, 0, 0), false);
+        world
+    }
+
+    /// A handle that can be handed to drivers.
+    pub fn handle(&self) -> WorldHandle {
+        self.0.clone()
+    }
+
+    /// Runs the world until this future, which lives outside of all nodes, is done.
+    ///
+    /// Panics: if nothing is left to happen (deadlock), true time passes the configured limit, a task panics, something
+    /// spins without time passing, or a task leaves the simulation. The seed is printed.
+    pub fn block_on<T>(&mut self, driver: impl Future<Output = T>) -> T {
+        let mut driver = pin!(driver);
+        let mut output = None;
+        let mut poll = |cx: &mut std::task::Context<'_>| match driver.as_mut().poll(cx) {
+            Poll::Ready(value) => {
+                output = Some(value);
+                true
+            }
+            Poll::Pending => false,
+        };
+        let shared = &self.0.shared;
+        let mut state = shared.lock();
+        state.task_serial = state.task_serial.wrapping_add(1);
+        let (serial, limit_ns) = (state.task_serial, ns(state.config.time_limit));
+        drop(state);
+        let wake = TaskWake::new(TaskRef { slot: MAIN_SLOT, serial }, &shared.woken);
+        let waker = Waker::from(wake.clone());
+        waker.wake_by_ref();
+        let stopped = run(shared, limit_ns, Some(Main { poll: &mut poll, wake, waker, serial }));
+        match stopped {
+            Stopped::Done => output.expect("a driver that is done has an output"),
+            Stopped::Idle => self.fail("deadlock: the driver waits, and nothing will ever happen"),
+            Stopped::Limit => self.fail("the driver still waits at the limit of true time"),
+        }
+    }
+
+    /// Runs until true time reaches `at`, or nothing is left to happen.
+    pub fn run_until(&mut self, at: Instant) {
+        if run(&self.0.shared, at.0, None) == Stopped::Idle {
+            let mut state = self.0.shared.lock();
+            state.now = state.now.max(at.0);
+        }
+    }
+
+    /// Runs for this long in true time.
+    pub fn run_for(&mut self, duration: Duration) {
+        self.run_until(self.now_true() + duration);
+    }
+
+    fn fail(&self, reason: &str) -> ! {
+        let state = self.0.shared.lock();
+        let mut waiting: Vec<String> = state
+            .tasks
+            .iter()
+            .take(50)
+            .map(|(_, task)| format!("{}/{}", state.nodes[task.node as usize].name, task.name))
+            .collect();
+        waiting.sort();
+        let (seed, now) = (state.config.seed, Instant(state.now));
+        drop(state);
+        panic!("{reason} (seed {seed}, true time {now:?}); tasks: {}", waiting.join(", "));
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Tasks hold handles, and handles hold the world: break the circle. Destructors may drop, wake and try to
+        // spawn; they find the world closed.
+        let mut state = self.0.shared.lock();
+        state.is_closed = true;
+        let tasks = state.tasks.take_all();
+        let dead = std::mem::take(&mut state.graveyard);
+        let watch = state.store.watch.take();
+        drop(state);
+        drop((tasks, dead, watch));
+        let mut state = self.0.shared.lock();
+        let rest = (std::mem::take(&mut state.wakes), state.timers.take_all());
+        drop(state);
+        drop(rest);
+    }
+}
+
+/// Nodes and tasks.
+impl WorldHandle {
+    /// Adds a node, which is up, with clocks that are off as the configuration says.
+    ///
+    /// Panics: if the name is taken.
+    pub fn add_node(&self, name: &str) -> NodeId {
+        let state = self.shared.lock();
+        let (seed, now, clocks) = (state.config.seed, state.now, state.config.clocks);
+        let entity = state.nodes.len() as u64;
+        drop(state);
+        let within =
+            |purpose, max: u64| scale(max * 2 + 1, key(seed, purpose, entity, 0)) as i64 - max as i64;
+        let rate_ppb = within(Purpose::ClockRate, u64::from(clocks.rate_ppm_max) * 1000);
+        let offset = within(Purpose::ClockWall, ns(clocks.wall_offset_max));
+        self.add_node_with(name, NodeClock::new(now, origin(seed, entity, 1), offset, rate_ppb), true)
+    }
+
+    fn add_node_with(&self, name: &str, clock: NodeClock, is_charged: bool) -> NodeId {
+        let mut state = self.shared.lock();
+        let id = state.nodes.len() as u32;
+        let taken = state.node_of.insert(name.to_owned(), id);
+        assert!(taken.is_none(), "there is a node `{name}` already");
+        state.nodes.push(Node::new(name, clock, is_charged));
+        NodeId(id)
+    }
+
+    /// The node of this name.
+    pub fn node(&self, name: &str) -> Option<NodeId> {
+        self.shared.lock().node_of.get(name).copied().map(NodeId)
+    }
+
+    /// All nodes but the driver, in order of creation.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        (1..self.shared.lock().nodes.len() as u32).map(NodeId).collect()
+    }
+
+    /// A node's name.
+    pub fn name(&self, node: NodeId) -> String {
+        self.shared.lock().nodes[node.index()].name.clone()
+    }
+
+    /// The world as the node's current process sees it.
+    pub fn host(&self, node: NodeId) -> Host {
+        let incarnation = self.shared.lock().nodes[node.index()].incarnation;
+        Host { shared: self.shared.clone(), node: node.0, incarnation }
+    }
+
+    /// The environment of the node's current process under this identity; see [`Host::env`].
+    pub fn env(&self, node: NodeId, silo: SiloId) -> Env {
+        self.host(node).env(silo)
+    }
+
+    /// Starts a task in the node's current process.
+    pub fn spawn(
+        &self,
+        node: NodeId,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> TaskHandle {
+        self.host(node).spawn(name, task)
+    }
+
+    /// Starts a task outside of all nodes.
+    pub fn driver(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) -> TaskHandle {
+        self.spawn(NodeId::DRIVER, name, task)
+    }
+
+    /// The names of a node's tasks, sorted: what is still there when nothing should be.
+    pub fn tasks(&self, node: NodeId) -> Vec<&'static str> {
+        let state = self.shared.lock();
+        let mut names: Vec<_> =
+            state.tasks.iter().filter(|(_, task)| task.node == node.0).map(|(_, task)| task.name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// How many sleeps somebody waits for on a node.
+    pub fn timers(&self, node: NodeId) -> usize {
+        self.shared.lock().timers.iter().filter(|(_, timer)| timer.node == node.0).count()
+    }
+}
+
+/// Time.
+impl WorldHandle {
+    /// True time since the world began. No node knows it.
+    pub fn now_true(&self) -> Instant {
+        Instant(self.shared.lock().now)
+    }
+
+    /// Sleeps in true time.
+    pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        self.sleep_until(self.now_true() + duration)
+    }
+
+    /// Sleeps until an instant of true time.
+    pub fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static {
+        SimSleep::new(self.shared.clone(), 0, 1, at)
+    }
+
+    /// The wall clock of a node jumps by so many nanoseconds. Its monotonic clock does not.
+    pub fn step_wall_clock(&self, node: NodeId, by_ns: i64) {
+        let mut state = self.shared.lock();
+        state.nodes[node.index()].clock.step_wall(by_ns);
+        state.record(TraceKind::Fault, node.0, by_ns as u64);
+    }
+
+    /// A node's clocks run faster or slower by so many parts per million from now on (-1 000 000: they stand still).
+    pub fn set_clock_rate(&self, node: NodeId, ppm: i64) {
+        let mut state = self.shared.lock();
+        let now = state.now;
+        state.nodes[node.index()].clock.set_rate(now, ppm.saturating_mul(1000));
+        state.reschedule_timers(node.0);
+        state.record(TraceKind::Fault, node.0, ppm as u64);
+    }
+}
+
+/// Processes.
+impl WorldHandle {
+    /// Power loss: the node's process is gone between two instructions. Its tasks are dropped without being able to act,
+    /// what it had sent is on its way, and its peers see nothing but silence.
+    pub fn crash(&self, node: NodeId) {
+        assert!(node != NodeId::DRIVER, "the driver does not crash");
+        self.shared.act(|state| state.crash(node.0));
+    }
+
+    /// Starts the node's next process: a new incarnation with a new monotonic clock. What runs in it is up to the caller.
+    ///
+    /// Panics: if the node is up.
+    pub fn restart(&self, node: NodeId) -> Host {
+        self.shared.act(|state| state.restart(node.0));
+        self.host(node)
+    }
+
+    /// Whether the node's process runs (or is paused).
+    pub fn is_up(&self, node: NodeId) -> bool {
+        self.shared.lock().nodes[node.index()].is_up
+    }
+
+    /// Freezes the node: nothing runs, clocks go on, frames pile up. Pauses add up.
+    pub fn pause(&self, node: NodeId) {
+        assert!(node != NodeId::DRIVER, "the driver does not pause");
+        let mut state = self.shared.lock();
+        state.nodes[node.index()].pauses += 1;
+        state.unlist(node.0);
+        state.record(TraceKind::Node, node.0, 3);
+    }
+
+    /// Ends one pause.
+    pub fn resume(&self, node: NodeId) {
+        let mut state = self.shared.lock();
+        let pauses = &mut state.nodes[node.index()].pauses;
+        *pauses = pauses.saturating_sub(1);
+        state.record(TraceKind::Node, node.0, 4);
+        state.list(node.0);
+    }
+
+    /// Everything the node does takes so many thousandths of the usual time (1000 is normal).
+    pub fn set_slowness(&self, node: NodeId, milli: u32) {
+        let mut state = self.shared.lock();
+        state.nodes[node.index()].slowness_milli = milli;
+        state.record(TraceKind::Fault, node.0, u64::from(milli));
+    }
+}
+
+/// The network.
+impl WorldHandle {
+    /// Nothing gets from one node to another any more. Cuts add up.
+    pub fn cut(&self, from: NodeId, to: NodeId) {
+        self.shared.act(|state| state.cut_path(from.0, to.0));
+    }
+
+    /// Heals one cut.
+    pub fn uncut(&self, from: NodeId, to: NodeId) {
+        self.shared.act(|state| state.heal_path(from.0, to.0, false));
+    }
+
+    /// Cuts every path between nodes of different groups, both ways. Nodes in no group keep all their paths.
+    pub fn partition(&self, groups: &[&[NodeId]]) {
+        self.shared.act(|state| between(groups, |from, to| state.cut_path(from.0, to.0)));
+    }
+
+    /// Heals what the same [`WorldHandle::partition`] cut.
+    pub fn unpartition(&self, groups: &[&[NodeId]]) {
+        self.shared.act(|state| between(groups, |from, to| state.heal_path(from.0, to.0, false)));
+    }
+
+    /// Cuts a node off from all others (but the driver).
+    pub fn isolate(&self, node: NodeId) {
+        let others = self.others(node);
+        self.partition(&[&[node], &others]);
+    }
+
+    /// Heals what the same [`WorldHandle::isolate`] cut, provided that no node was added since.
+    pub fn unisolate(&self, node: NodeId) {
+        let others = self.others(node);
+        self.unpartition(&[&[node], &others]);
+    }
+
+    fn others(&self, node: NodeId) -> Vec<NodeId> {
+        self.nodes().into_iter().filter(|other| *other != node).collect()
+    }
+
+    /// Holds all frames from one node to another until [`WorldHandle::unclog`]. Clogs add up.
+    pub fn clog(&self, from: NodeId, to: NodeId) {
+        self.shared.act(|state| state.clog_path(from.0, to.0));
+    }
+
+    /// Ends one clog: what was held arrives.
+    pub fn unclog(&self, from: NodeId, to: NodeId) {
+        self.shared.act(|state| state.unclog_path(from.0, to.0, false));
+    }
+
+    /// The present connection from one node to another is dead and its owner does not know: frames vanish until the
+    /// keep-alive notices.
+    pub fn half_open(&self, from: NodeId, to: NodeId) {
+        self.shared.act(|state| state.half_open(from.0, to.0));
+    }
+
+    /// Sets the weather on one path; `None` for the default.
+    pub fn set_conditions(&self, from: NodeId, to: NodeId, conditions: Option<Conditions>) {
+        self.shared.act(|state| state.set_conditions(from.0, to.0, conditions));
+    }
+
+    /// Sets the default weather of all paths.
+    pub fn set_default_conditions(&self, conditions: Conditions) {
+        let mut state = self.shared.lock();
+        state.net.config.conditions = conditions;
+        state.record(TraceKind::Fault, 0, 6);
+    }
+
+    /// The default weather.
+    pub fn default_conditions(&self) -> Conditions {
+        self.shared.lock().net.config.conditions
+    }
+
+    /// The weather on one path.
+    pub fn conditions(&self, from: NodeId, to: NodeId) -> Conditions {
+        let mut state = self.shared.lock();
+        let path = state.path(from.0, to.0);
+        state.conditions(path)
+    }
+
+    /// Heals every cut and clog and resets the weather of every path to the default.
+    pub fn heal_network(&self) {
+        self.shared.act(State::heal_paths);
+    }
+}
+
+/// The store.
+impl WorldHandle {
+    /// The store goes dark for everyone. Outages add up.
+    pub fn begin_store_outage(&self) {
+        let mut state = self.shared.lock();
+        state.store.outages += 1;
+        state.record(TraceKind::Fault, 0, 10);
+    }
+
+    /// Ends one outage.
+    pub fn end_store_outage(&self) {
+        let mut state = self.shared.lock();
+        state.store.outages = state.store.outages.saturating_sub(1);
+        state.record(TraceKind::Fault, 0, 11);
+    }
+
+    /// One node no longer reaches the store. Cuts add up.
+    pub fn cut_store(&self, node: NodeId) {
+        let mut state = self.shared.lock();
+        state.nodes[node.index()].store_cuts += 1;
+        state.record(TraceKind::Fault, node.0, 12);
+    }
+
+    /// Heals one such cut.
+    pub fn uncut_store(&self, node: NodeId) {
+        let mut state = self.shared.lock();
+        let cuts = &mut state.nodes[node.index()].store_cuts;
+        *cuts = cuts.saturating_sub(1);
+        state.record(TraceKind::Fault, node.0, 13);
+    }
+
+    /// From now on so many commits (in parts per million) hide their outcome; of these, so many were applied.
+    pub fn set_store_indeterminate(&self, ppm: u32, applied_ppm: u32) {
+        let mut state = self.shared.lock();
+        state.store.config.indeterminate_ppm = ppm;
+        state.store.config.applied_ppm = applied_ppm;
+        state.record(TraceKind::Fault, 0, u64::from(ppm) << 8 | 14);
+    }
+
+    /// From now on so many operations (in parts per million) take a spike longer, and all take so many thousandths of the
+    /// usual time.
+    pub fn set_store_slow(&self, spike_ppm: u32, slowness_milli: u32) {
+        let mut state = self.shared.lock();
+        state.store.config.spike_ppm = spike_ppm;
+        state.store.slowness_milli = slowness_milli;
+        state.record(TraceKind::Fault, 0, u64::from(spike_ppm) << 8 | 15);
+    }
+
+    /// The store is well again: no outage, no cut, no hidden outcome, usual speed.
+    pub fn heal_store(&self) {
+        let mut state = self.shared.lock();
+        let config = state.config.store;
+        state.store.config = config;
+        state.store.outages = 0;
+        state.store.slowness_milli = 1000;
+        state.nodes.iter_mut().for_each(|node| node.store_cuts = 0);
+        state.record(TraceKind::Fault, 0, 16);
+    }
+
+    /// Makes a record unreadable until it is written again. Returns whether it exists.
+    pub fn corrupt_record(&self, key: &RecordKey, reason: &str) -> bool {
+        let mut state = self.shared.lock();
+        state.record(TraceKind::Fault, 0, 17);
+        state.store.records.corrupt(key, reason)
+    }
+
+    /// What the store holds right now, without asking it.
+    pub fn peek(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        self.shared.lock().store.records.read(key)
+    }
+
+    /// All records of a partition right now, without asking the store.
+    pub fn peek_partition(&self, partition: &Partition) -> Result<Vec<Record>, StoreError> {
+        let range = ScanRange { partition: partition.clone(), from: "".into(), to: "".into() };
+        self.shared.lock().store.records.scan(&range, usize::MAX)
+    }
+
+    /// All partitions that were ever written.
+    pub fn partitions(&self) -> Vec<Partition> {
+        self.shared.lock().store.records.partitions().cloned().collect()
+    }
+
+    /// Calls `watch` for every commit, at the instant at which it takes effect. Replaces an earlier one.
+    ///
+    /// `watch` runs while the world is locked: it must not call the world.
+    pub fn watch_commits(&self, watch: impl FnMut(&Commit<'_>) + Send + 'static) {
+        let old = self.shared.lock().store.watch.replace(Box::new(watch));
+        drop(old);
+    }
+}
+
+/// What happened.
+impl WorldHandle {
+    /// The trace so far.
+    pub fn trace(&self) -> Trace {
+        self.shared.lock().trace.clone()
+    }
+
+    /// The rolling hash and the number of events so far.
+    pub fn hash(&self) -> (u64, u64) {
+        let state = self.shared.lock();
+        (state.trace.hash, state.trace.events)
+    }
+
+    /// Adds something that the test did or saw to the trace.
+    pub fn note(&self, text: &str) {
+        self.shared.lock().record(TraceKind::Note, 0, hash::point(text.as_bytes()));
+    }
+
+    /// All choices so far that were not the benign one, if [`Config::log_decisions`] is on.
+    pub fn decisions(&self) -> Vec<Decision> {
+        self.shared.lock().choices.log().to_vec()
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.shared.lock().config.seed
+    }
+
+    /// A draw for the test's own use (workloads, fault plans), keyed like all others.
+    pub fn draw(&self, entity: u64, counter: u64) -> u64 {
+        let state = self.shared.lock();
+        state.choices.word(state.now, Purpose::Workload, entity, counter)
+    }
+
+    /// What has happened so far, in numbers.
+    pub fn meters(&self) -> Meters {
+        let state = self.shared.lock();
+        Meters {
+            polls: state.polls,
+            events: state.trace.events,
+            queued: state.queue.len(),
+            tasks: state.tasks.len(),
+            timers: state.timers.len(),
+            network: NetMeters { in_flight: state.net.in_flight(), ..state.net.meters },
+            store: state.store.meters,
+        }
+    }
+}
+
+/// What has happened so far, in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Meters {
+    /// Polls of tasks.
+    pub polls: u64,
+    /// Traced events.
+    pub events: u64,
+    /// Events in the queue (cancelled ones included).
+    pub queued: usize,
+    /// Living tasks.
+    pub tasks: usize,
+    /// Sleeps that somebody waits for.
+    pub timers: usize,
+    /// The network's.
+    pub network: NetMeters,
+    /// The store's.
+    pub store: StoreMeters,
+}
+
+impl State {
+    fn crash(&mut self, at: u32) {
+        if !std::mem::replace(&mut self.nodes[at as usize].is_up, false) {
+            return;
+        }
+        self.record(TraceKind::Node, at, 2);
+        self.kill_tasks(at);
+        if let Some(port) = self.nodes[at as usize].port {
+            self.close_port(port, false);
+        }
+    }
+
+    fn restart(&mut self, at: u32) {
+        let (seed, now) = (self.config.seed, self.now);
+        let node = &mut self.nodes[at as usize];
+        assert!(!node.is_up, "node `{}` is up: crash it first", node.name);
+        node.is_up = true;
+        node.incarnation += 1;
+        node.pauses = 0;
+        node.busy_until = now;
+        node.has_free_event = false;
+        node.streams.clear();
+        node.clock.restart(now, origin(seed, u64::from(at), node.incarnation));
+        self.record(TraceKind::Node, at, 1);
+    }
+}
+
+/// Where a monotonic clock starts: somewhere in the first hour, so that nobody takes zero for granted.
+fn origin(seed: u64, node: u64, incarnation: u32) -> u64 {
+    key(seed, Purpose::ClockOrigin, node, u64::from(incarnation)) % 3_600_000_000_000
+}
+
+fn between(groups: &[&[NodeId]], mut action: impl FnMut(NodeId, NodeId)) {
+    for (at, group) in groups.iter().enumerate() {
+        for other in groups.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, group)| group) {
+            for from in *group {
+                for to in *other {
+                    action(*from, *to);
+                }
+            }
+        }
+    }
+}
