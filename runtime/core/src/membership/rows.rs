@@ -1,0 +1,101 @@
+//! How the rows are laid out in bytes: the schema number, then the row.
+//!
+//! The schema comes first and alone, so that a program can always say *which* newer layout it does not understand.
+
+use super::table::{LeaseRow, SCHEMA, SiloRow, ViewRow};
+use bincode::Options;
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A row that cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RowError {
+    /// A newer program wrote it.
+    #[error(
+        "the membership table has schema {found}, this program understands up to {understood}: start a program of \
+         the newer version, or point this one to another database"
+    )]
+    NewerSchema {
+        /// The schema of the row.
+        found: u32,
+        /// The newest that this program understands.
+        understood: u32,
+    },
+    /// It is broken.
+    #[error("a membership row cannot be decoded: {reason}")]
+    Corrupt {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A row that has a place in the store.
+pub trait StoredRow: Serialize + DeserializeOwned + sealed::Sealed {}
+impl StoredRow for ViewRow {}
+impl StoredRow for SiloRow {}
+impl StoredRow for LeaseRow {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::ViewRow {}
+    impl Sealed for super::SiloRow {}
+    impl Sealed for super::LeaseRow {}
+}
+
+/// Encodes a row.
+pub fn encode<R: StoredRow>(row: &R) -> Bytes {
+    let mut bytes = SCHEMA.to_le_bytes().to_vec();
+    layout().serialize_into(&mut bytes, row).expect("rows are plain data, and a vector takes any length");
+    bytes.into()
+}
+
+/// Decodes a row. Never panics, whatever the bytes.
+pub fn decode<R: StoredRow>(bytes: &[u8]) -> Result<R, RowError> {
+    let corrupt = |reason: String| RowError::Corrupt { reason };
+    let (schema, body) = bytes
+        .split_first_chunk::<4>()
+        .ok_or_else(|| corrupt(format!("{} bytes are too short", bytes.len())))?;
+    match u32::from_le_bytes(*schema) {
+        0 => Err(corrupt("schema 0 does not exist".into())),
+        found if found > SCHEMA => Err(RowError::NewerSchema { found, understood: SCHEMA }),
+        _ => layout().deserialize(body).map_err(|error| corrupt(error.to_string())),
+    }
+}
+
+fn layout() -> impl Options {
+    bincode::DefaultOptions::new().with_varint_encoding().with_limit(ROW_BYTES_MAX)
+}
+
+/// The longest row. Its parts are bounded names and numbers, and an address.
+const ROW_BYTES_MAX: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Generation, ViewVersion};
+
+    #[test]
+    fn a_row_comes_back_as_it_was() {
+        let row = LeaseRow { generation: Generation(3), seq: 70_000, view: ViewVersion(9) };
+        assert_eq!(decode::<LeaseRow>(&encode(&row)), Ok(row));
+    }
+
+    #[test]
+    fn a_newer_schema_is_named() {
+        let mut bytes =
+            encode(&LeaseRow { generation: Generation(1), seq: 1, view: ViewVersion(1) }).to_vec();
+        bytes[0] = 7;
+        let error = decode::<LeaseRow>(&bytes).expect_err("schema 7");
+        assert_eq!(error, RowError::NewerSchema { found: 7, understood: SCHEMA });
+    }
+
+    #[test]
+    fn broken_bytes_are_refused() {
+        let bytes = encode(&LeaseRow { generation: Generation(1), seq: 1, view: ViewVersion(1) });
+        for length in 0..bytes.len() {
+            assert!(decode::<LeaseRow>(&bytes[..length]).is_err());
+        }
+        assert!(decode::<LeaseRow>(&[bytes.as_ref(), &[0]].concat()).is_err(), "trailing bytes");
+    }
+}

@@ -1,0 +1,269 @@
+//! The membership table: its rows, one consistent reading of it, and a change to it.
+//!
+//! ```text
+//! partition `cluster`
+//!   view          schema, cluster id, the version of the table, what was forgotten
+//!   silo/{name}   the newest generation of that name
+//!   lease/{name}  the proof that it lives; renewed each second, without touching `view`
+//! ```
+//! Every change of membership checks the version of `view` and writes it anew, so the versions of the table are
+//! totally ordered. A renewal checks only the silo's own two rows, so that a thousand silos renew without conflict.
+
+use crate::view::{Member, Status, View};
+use crate::{Generation, SiloId, SiloName, Version, ViewVersion};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The partition of the store that holds the table.
+pub const PARTITION: &str = "cluster";
+/// The newest layout of the rows that this program understands.
+pub const SCHEMA: u32 = 1;
+
+/// Names a row of the partition.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum RowKey {
+    /// The one row that orders all changes.
+    View,
+    /// A silo's row.
+    Silo(SiloName),
+    /// A silo's lease.
+    Lease(SiloName),
+}
+
+impl fmt::Display for RowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RowKey::View => f.write_str("view"),
+            RowKey::Silo(name) => write!(f, "silo/{}", name.as_str()),
+            RowKey::Lease(name) => write!(f, "lease/{}", name.as_str()),
+        }
+    }
+}
+
+/// The row `view`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct ViewRow {
+    /// Which cluster the table belongs to.
+    pub cluster_id: String,
+    /// The version of the table.
+    pub version: ViewVersion,
+    /// The highest generation of any row that was removed. A name without a row starts above it, so that no
+    /// generation is ever issued twice.
+    pub generation_floor: Generation,
+    /// Tenures that ended at or before this version may be missing from the table.
+    pub forgotten: ViewVersion,
+}
+
+/// From which version of the table on a silo held leases, and until which.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Tenure {
+    /// The first version in which it was active.
+    pub since: ViewVersion,
+    /// The first version in which it no longer held a lease; `None` while it does.
+    pub left: Option<ViewVersion>,
+}
+
+impl Tenure {
+    /// Whether the silo held a lease in this version.
+    pub fn covers(&self, version: ViewVersion) -> bool {
+        self.since <= version && self.left.is_none_or(|left| version < left)
+    }
+}
+
+/// A row `silo/{name}`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct SiloRow {
+    /// Which incarnation.
+    pub id: SiloId,
+    /// Where its transport listens.
+    pub address: Arc<str>,
+    /// Where it is in its life.
+    pub status: Status,
+    /// See [`Member::grace`].
+    pub grace: Duration,
+    /// The digest of the contracts that it serves.
+    pub contract: u64,
+    /// When this generation held leases; `None` if it has not become active.
+    pub tenure: Option<Tenure>,
+    /// When the generation before this one did.
+    pub elder: Option<Tenure>,
+}
+
+impl SiloRow {
+    /// Whether it may hold a lease: it is active or draining.
+    pub fn holds_lease(&self) -> bool {
+        holds_lease(self.status)
+    }
+
+    /// Whether this name held a lease in a version of the table.
+    pub fn held_lease_in(&self, version: ViewVersion) -> bool {
+        [self.tenure, self.elder].into_iter().flatten().any(|tenure| tenure.covers(version))
+    }
+}
+
+/// Whether a silo of this status may hold a lease.
+pub fn holds_lease(status: Status) -> bool {
+    matches!(status, Status::Active | Status::Draining)
+}
+
+/// A row `lease/{name}`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct LeaseRow {
+    /// The generation that renewed it.
+    pub generation: Generation,
+    /// Grows with every attempt to renew, so that a silo recognises which of its attempts was written.
+    pub seq: u64,
+    /// The version of the table whose members this silo would ask to vouch for it: its electorate.
+    pub view: ViewVersion,
+}
+
+/// A silo's row with its version in the store.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct TableEntry {
+    /// The row.
+    pub row: SiloRow,
+    /// Its version.
+    pub version: Version,
+}
+
+/// One consistent reading of the table.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Table {
+    /// The row `view`.
+    pub view: ViewRow,
+    /// Its version in the store.
+    pub view_version: Version,
+    /// The silos' rows, sorted by name.
+    pub entries: Vec<TableEntry>,
+}
+
+impl Table {
+    /// The row of a name.
+    pub fn named(&self, name: SiloName) -> Option<&TableEntry> {
+        let at = self.entries.binary_search_by(|entry| entry.row.id.name.cmp(&name)).ok()?;
+        Some(&self.entries[at])
+    }
+
+    /// The row of exactly this incarnation.
+    pub fn entry(&self, id: SiloId) -> Option<&TableEntry> {
+        self.named(id.name).filter(|entry| entry.row.id == id)
+    }
+
+    /// The rows whose silos may hold a lease.
+    pub fn holders(&self) -> impl Iterator<Item = &SiloRow> {
+        self.entries.iter().map(|entry| &entry.row).filter(|row| row.holds_lease())
+    }
+
+    /// The view that this table describes.
+    pub fn to_view(&self) -> View {
+        let member = |entry: &TableEntry| Member {
+            id: entry.row.id,
+            address: entry.row.address.as_ref().to_owned(),
+            status: entry.row.status,
+            grace: entry.row.grace,
+        };
+        View { version: self.view.version, members: self.entries.iter().map(member).collect() }
+    }
+
+    /// The table after a change that was committed on it as `version`.
+    pub fn after(&self, change: &Change, version: Version) -> Table {
+        let mut table = self.clone();
+        for put in &change.puts {
+            match put {
+                Row::View(view) => {
+                    table.view = view.clone();
+                    table.view_version = version;
+                }
+                Row::Silo(row) => {
+                    let entry = TableEntry { row: row.clone(), version };
+                    match table.entries.binary_search_by(|e| e.row.id.name.cmp(&row.id.name)) {
+                        Ok(at) => table.entries[at] = entry,
+                        Err(at) => table.entries.insert(at, entry),
+                    }
+                }
+                Row::Lease(..) => {}
+            }
+        }
+        for key in &change.deletes {
+            if let RowKey::Silo(name) = key {
+                table.entries.retain(|entry| entry.row.id.name != *name);
+            }
+        }
+        table
+    }
+}
+
+/// A row with its content.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Row {
+    /// The row `view`.
+    View(ViewRow),
+    /// A silo's row, under the name it carries.
+    Silo(SiloRow),
+    /// A lease row, of this name.
+    Lease(SiloName, LeaseRow),
+}
+
+impl Row {
+    /// Under which key it is stored.
+    pub fn key(&self) -> RowKey {
+        match self {
+            Row::View(_) => RowKey::View,
+            Row::Silo(row) => RowKey::Silo(row.id.name),
+            Row::Lease(name, _) => RowKey::Lease(*name),
+        }
+    }
+}
+
+/// What to commit, all or nothing.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Change {
+    /// What must hold: the version of a row, or `None` for a row that must not exist.
+    pub expects: Vec<(RowKey, Option<Version>)>,
+    /// Rows to write.
+    pub puts: Vec<Row>,
+    /// Rows to remove.
+    pub deletes: Vec<RowKey>,
+}
+
+impl Change {
+    /// A change of membership on top of this table: checks `view` and writes its next version.
+    pub(super) fn of_membership(table: &Table) -> Self {
+        let mut view = table.view.clone();
+        view.version = view.version.next();
+        Self {
+            expects: vec![(RowKey::View, Some(table.view_version))],
+            puts: vec![Row::View(view)],
+            deletes: Vec::new(),
+        }
+    }
+
+    /// The `view` row that it writes.
+    ///
+    /// Panics: if it is no change of membership.
+    pub(super) fn view_row(&mut self) -> &mut ViewRow {
+        match &mut self.puts[0] {
+            Row::View(view) => view,
+            row => panic!("a change of membership writes `view` first, not `{}`", row.key()),
+        }
+    }
+}
+
+/// Why the store did not do as asked.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, thiserror::Error)]
+pub enum StoreFault {
+    /// A check did not hold; nothing was written.
+    #[error("a row has changed meanwhile")]
+    Conflict,
+    /// It did not happen.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// It may have happened.
+    #[error("the outcome is unknown: {0}")]
+    Indeterminate(String),
+    /// What is stored cannot be used: another cluster's, a newer schema's, or broken.
+    #[error("the membership table cannot be used: {0}")]
+    Unusable(String),
+}
