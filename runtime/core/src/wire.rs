@@ -9,7 +9,7 @@
 //!   1      version                   1
 //!   1      kind                      see Kind
 //!   1      flags                     which optional fields follow: origin 1, deadline 2, actor 4, chain 8,
-//!                                    idempotency 16, headers 32
+//!                                    idempotency 16, headers 32, route 64
 //!   1      hops
 //!   1      outcome
 //!   4      method
@@ -21,6 +21,7 @@
 //!   ?      actor                     u8 tenant length, u8 kind length, v key length, their text
 //!   ?      chain                     v count, that many actors
 //!   ?      idempotency               16
+//!   ?      route                     u8 parts (order 1, registration 2), v sender, v serial, v view, v serial
 //!   ?      headers                   v count, that many (v length, key, v length, value)
 //!   v      payload length
 //!   ...    payload

@@ -98,6 +98,9 @@ fn checked_content<'a>(frame: &'a [u8], limits: &Limits) -> Result<&'a [u8], Dec
     Ok(content)
 }
 
+/// An order and a registration.
+type Route = (Option<(u64, u64)>, Option<(ViewVersion, u64)>);
+
 /// What is left to read.
 struct Reader<'a> {
     rest: &'a [u8],
@@ -185,7 +188,7 @@ impl<'a> Reader<'a> {
         Ok(chain)
     }
 
-    fn route(&mut self) -> Result<(Option<(u64, u64)>, Option<(ViewVersion, u64)>), DecodeError> {
+    fn route(&mut self) -> Result<Route, DecodeError> {
         let parts = self.byte("route")?;
         let known = layout::ROUTE_ORDER | layout::ROUTE_REGISTRATION;
         if parts & !known != 0 {

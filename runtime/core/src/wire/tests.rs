@@ -176,14 +176,18 @@ fn envelopes() -> impl Strategy<Value = Envelope> {
     let numbers =
         (numbers(), numbers(), numbers(), prop::option::of(any::<u64>()), prop::option::of(any::<u128>()));
     let names = (
-        prop::option::of(silos()),
+        (
+            prop::option::of(silos()),
+            prop::option::of(any::<(u64, u64)>()),
+            prop::option::of(any::<(u64, u64)>()),
+        ),
         prop::option::of(actors()),
         prop::collection::vec(actors(), 0..4),
         prop::collection::vec((".{0,8}", ".{0,8}"), 0..4),
     );
     (head, numbers, names, prop::collection::vec(any::<u8>(), 0..300)).prop_map(
         |((kind, slot, serial, hops, method, outcome), (g, v, e, deadline, key), names, payload)| {
-            let (origin, actor, chain, headers) = names;
+            let ((origin, order, registration), actor, chain, headers) = names;
             Envelope {
                 kind: layout::kind_of(kind).expect("1 to 7"),
                 call: CallId { slot, serial },
@@ -198,8 +202,8 @@ fn envelopes() -> impl Strategy<Value = Envelope> {
                 outcome,
                 chain,
                 idempotency: key.map(IdempotencyKey),
-                order: key.map(|k| (k as u64, 3)),
-                registration: key.map(|k| (ViewVersion(7), (k >> 64) as u64)),
+                order,
+                registration: registration.map(|(view, serial)| (ViewVersion(view), serial)),
                 headers,
                 payload: payload.into(),
             }
