@@ -1,7 +1,7 @@
-//! The standard library's atomics, or loom's when loom explores every interleaving (`--cfg quark_loom`).
+//! The standard library's atomics and locks, or loom's when loom explores every interleaving (`--cfg quark_loom`).
 
 #[cfg(not(quark_loom))]
-pub(crate) use std::sync::atomic;
+pub(crate) use std::sync::{Arc, Mutex, atomic};
 
 #[cfg(quark_loom)]
-pub(crate) use loom::sync::atomic;
+pub(crate) use loom::sync::{Arc, Mutex, atomic};
