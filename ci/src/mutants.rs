@@ -110,6 +110,13 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 200,
     },
     Mutant {
+        id: "m24",
+        what: "control messages share the users' queue",
+        site: "runtime/core/src/mailbox",
+        killer: Killer::Test { package: "quark-core", filter: "m24" },
+        seeds: 0,
+    },
+    Mutant {
         id: "m28",
         what: "code below the traits reads the real clock",
         site: "runtime",

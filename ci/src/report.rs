@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 /// A check found something.
@@ -84,22 +84,26 @@ impl Report {
 
     /// Prints the summary, or the whole report as JSON.
     pub fn print(&self, json: bool, took: Duration) {
-        if json {
-            println!("{:#}", self.to_json(took));
-            return;
+        let text = if json { format!("{:#}", self.to_json(took)) } else { self.summary(took) };
+        if !text.is_empty() {
+            let _ = writeln!(io::stdout(), "{text}");
         }
+    }
+
+    /// One line a check. Nothing for a single one, whose line stands just above.
+    fn summary(&self, took: Duration) -> String {
         if self.done.len() < 2 {
-            return;
+            return String::new();
         }
-        println!("\n{}", "─".repeat(40));
+        let mut text = format!("\n{}\n", "─".repeat(40));
         for (name, outcome, took) in &self.done {
-            println!("{} {name:<12} {:>8}", mark(outcome), seconds(*took));
+            text += &format!("{} {name:<12} {:>8}\n", mark(outcome), seconds(*took));
         }
         let count = |wanted: fn(&Result<Check>) -> bool| self.done.iter().filter(|d| wanted(&d.1)).count();
         let failed = count(|o| matches!(o, Ok(Check::Failed(_)) | Err(_)));
         let skipped = count(|o| matches!(o, Ok(Check::Skipped(_))));
         let passed = self.done.len() - failed - skipped;
-        println!("{passed} passed, {failed} failed, {skipped} skipped in {}", seconds(took));
+        text + &format!("{passed} passed, {failed} failed, {skipped} skipped in {}", seconds(took))
     }
 
     fn to_json(&self, took: Duration) -> Value {
@@ -127,7 +131,8 @@ impl Report {
     }
 
     fn say(&self, text: &str) {
-        if self.json { eprintln!("{text}") } else { println!("{text}") }
+        // Whoever reads us may have seen enough (`cargo ci | head`): that is no reason to stop checking.
+        let _ = if self.json { writeln!(io::stderr(), "{text}") } else { writeln!(io::stdout(), "{text}") };
     }
 }
 
@@ -171,7 +176,7 @@ fn mark(outcome: &Result<Check>) -> String {
 }
 
 fn paint(code: &str, text: &str) -> String {
-    let plain = !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some();
+    let plain = !io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some();
     if plain { text.to_owned() } else { format!("\u{1b}[{code}m{text}\u{1b}[0m") }
 }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 /// How one bug fared.
 enum Fate {
-    /// Noticed by this story or test, on this seed (counted from 1), by this checker.
+    /// Noticed by this story or test, on this seed of it (counted from 1), by this checker.
     Caught { by: String, seeds: u64, checker: String },
     /// Nobody noticed within the budget.
     Survived { seeds: u64 },
@@ -87,7 +87,6 @@ fn baseline(harness: &Harness, planted: &[&Mutant]) -> Result<()> {
 
 /// Runs the stories in order until one notices.
 fn hunt(harness: &Harness, mutant: &Mutant, stories: &[&str]) -> Result<Fate> {
-    let mut spent = 0;
     for story in stories {
         let outcome = harness.run(&[
             (*story).to_owned(),
@@ -98,12 +97,11 @@ fn hunt(harness: &Harness, mutant: &Mutant, stories: &[&str]) -> Result<Fate> {
             "--fail-fast".into(),
         ])?;
         if let Some(failure) = outcome.failures.first() {
-            let seeds = spent + failure.seed + 1;
-            return Ok(Fate::Caught { by: (*story).to_owned(), seeds, checker: failure.checker.clone() });
+            let (by, seeds) = ((*story).to_owned(), failure.seed + 1);
+            return Ok(Fate::Caught { by, seeds, checker: failure.checker.clone() });
         }
-        spent += mutant.seeds;
     }
-    Ok(Fate::Survived { seeds: spent })
+    Ok(Fate::Survived { seeds: mutant.seeds })
 }
 
 /// Runs the test that has to notice. It passes when it does.
@@ -128,7 +126,7 @@ fn test(package: &str, filter: &str) -> Result<Fate> {
 }
 
 fn row(mutant: &Mutant, fate: &Fate) -> String {
-    let what: String = mutant.what.chars().take(32).collect();
+    let what: String = mutant.what.chars().take(30).collect();
     match fate {
         Fate::Caught { by, seeds, checker } => {
             let other = match &mutant.killer {
@@ -150,7 +148,7 @@ fn survivor(mutant: &Mutant, seeds: u64) -> Finding {
     };
     Finding::new(
         mutant.id,
-        format!("survived {seeds} seeds: {}; expected to be caught in {expected}", mutant.what),
+        format!("survived {seeds} seeds of each: {}; expected to be caught in {expected}", mutant.what),
         "the checkers cannot find this bug: make the story hit it, never raise the budget",
     )
 }

@@ -1,0 +1,52 @@
+//! The planted bugs of core that no story needs to find: each law below holds, and breaks with its bug switched on.
+//!
+//! Run by `cargo ci mutants`, one at a time: the switch is the process's.
+#![cfg(feature = "mutants")]
+
+use quark_core::mailbox::{Admit, Mailbox, MailboxLimits};
+use quark_core::mutant;
+use quark_core::ring::Ring;
+use quark_core::wire::Lane;
+use quark_core::{Generation, SiloId, SiloName};
+
+/// The law holds without the bug, so that it is the bug, and nothing else, that breaks it.
+fn check(id: &str, law: fn() -> bool) {
+    mutant::activate("");
+    assert!(law(), "the law of {id} does not hold without its bug");
+    mutant::activate(id);
+    let held = law();
+    mutant::activate("");
+    assert!(!held, "nobody noticed {id}");
+}
+
+/// Whoever owns a point has it in a range: the two are computed by different code.
+fn every_owner_has_its_points_in_its_ranges() -> bool {
+    (2..20).all(|count| {
+        let name = |n| SiloName::new(&format!("silo-{n}")).expect("valid");
+        let ring = Ring::build((0..count).map(|n| SiloId::new(name(n), Generation(1))));
+        let points = (0..64).map(|n| n << 58).chain([u64::MAX]);
+        points.into_iter().all(|point| {
+            let owner = ring.owner(point).expect("not empty");
+            ring.ranges_of(owner).any(|range| range.contains(point))
+        })
+    })
+}
+
+/// Control never waits behind user messages.
+fn control_leaves_first() -> bool {
+    let mut mailbox = Mailbox::new(MailboxLimits::default());
+    let admitted = [(Lane::User, "user"), (Lane::Control, "control")]
+        .into_iter()
+        .all(|(lane, message)| matches!(mailbox.admit(lane, message, 1), Admit::Accepted));
+    admitted && mailbox.pop() == Some("control")
+}
+
+#[test]
+fn m14_is_caught() {
+    check("m14", every_owner_has_its_points_in_its_ranges);
+}
+
+#[test]
+fn m24_is_caught() {
+    check("m24", control_leaves_first);
+}
