@@ -273,9 +273,10 @@ fn arm(method: &Method, ctx: &Ident, args: &Ident) -> TokenStream {
     };
     let run = quote!(Self::#ident(self, #context #(#fields),*));
     let dispatch = match method.is_async {
-        true => {
-            quote!(Future(::std::boxed::Box::pin(async move { ::quark::generated::#returned(#run.await) })))
-        }
+        // Spanned at the name: this is the place where a future that is not `Send` is reported.
+        true => quote_spanned! {span_of(ident)=>
+            Future(::std::boxed::Box::pin(async move { ::quark::generated::#returned(#run.await) }))
+        },
         false => quote!(Ready(::quark::generated::#returned(#run))),
     };
     quote! {
@@ -299,9 +300,9 @@ fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
-/// Where the compiler is to point.
-fn span_of(ty: &syn::Type) -> Span {
-    ty.span()
+/// Where the compiler is to point; names in the written code mean the same as everywhere else in it.
+fn span_of(source: &impl Spanned) -> Span {
+    Span::call_site().located_at(source.span())
 }
 
 fn hex32(number: u32) -> Literal {

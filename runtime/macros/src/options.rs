@@ -89,11 +89,8 @@ impl Options {
     }
 
     fn read_placement(&mut self, meta: &Meta, problems: &mut Problems) {
-        let name = match meta {
-            Meta::NameValue(pair) => match &pair.value {
-                Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
-                _ => None,
-            },
+        let name = match value_of(meta) {
+            Some(Expr::Path(path)) => path.path.get_ident().map(ToString::to_string),
             _ => None,
         };
         match PLACEMENTS.iter().find(|(known, _)| Some(*known) == name.as_deref()) {
@@ -115,11 +112,18 @@ impl Options {
 
 /// The string of `name = ".."`.
 pub fn string_of(meta: &Meta) -> Option<syn::LitStr> {
-    match meta {
-        Meta::NameValue(pair) => match &pair.value {
-            Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
-            _ => None,
-        },
+    match value_of(meta)? {
+        Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
         _ => None,
     }
+}
+
+/// The value of `name = value`, without the invisible group that a `macro_rules!` fragment leaves around it.
+fn value_of(meta: &Meta) -> Option<&Expr> {
+    let Meta::NameValue(pair) = meta else { return None };
+    let mut value = &pair.value;
+    while let Expr::Group(group) = value {
+        value = &group.expr;
+    }
+    Some(value)
 }

@@ -23,6 +23,28 @@ use serde_json::{Map, Value};
 use std::convert::Infallible;
 use std::fmt::Display;
 
+/// A type that crosses the wire: any owned serde type. It exists for its error message.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot cross the wire: it is no owned serde type",
+    label = "argument, result or error of an actor method",
+    note = "help: add `#[derive(Serialize, Deserialize)]` to a type of yours; one of another crate may have a `serde` feature"
+)]
+pub trait Portable: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Portable for T {}
+
+/// A state that can be stored: any owned serde type. It exists for its error message.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored: a durable actor is an owned serde type",
+    label = "the state of a durable actor",
+    note = "help: add `#[derive(Serialize, Deserialize)]` to `{Self}`, or remove `durable`"
+)]
+pub trait Storable: Serialize + DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Storable for T {}
+
 /// Encodes the arguments of a call: a tuple, in order.
 pub fn encode_arguments<T: Serialize>(arguments: &T) -> Result<Bytes, CodecError> {
     encode(arguments)
@@ -34,12 +56,12 @@ pub fn decode_arguments<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MethodEr
 }
 
 /// Encodes the result of a method that cannot refuse.
-pub fn returned<T: Serialize>(result: T) -> MethodResult {
+pub fn returned<T: Portable>(result: T) -> MethodResult {
     encode(&result).map_err(|error| MethodError::BadResult(error.to_string()))
 }
 
 /// Encodes the result of a method that may refuse.
-pub fn returned_result<T: Serialize, E: Serialize>(result: Result<T, E>) -> MethodResult {
+pub fn returned_result<T: Portable, E: Portable>(result: Result<T, E>) -> MethodResult {
     match result {
         Ok(result) => returned(result),
         Err(refusal) => Err(match encode(&refusal) {
@@ -50,12 +72,12 @@ pub fn returned_result<T: Serialize, E: Serialize>(result: Result<T, E>) -> Meth
 }
 
 /// Encodes the state of a durable actor.
-pub fn encode_durable_state<T: Serialize>(state: &T) -> Result<Bytes, CodecError> {
+pub fn encode_durable_state<T: Storable>(state: &T) -> Result<Bytes, CodecError> {
     encode(state)
 }
 
 /// Decodes the state of a durable actor.
-pub fn decode_durable_state<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+pub fn decode_durable_state<T: Storable>(bytes: &[u8]) -> Result<T, CodecError> {
     codec::decode(bytes, CodecLimits::default())
 }
 
@@ -75,7 +97,7 @@ pub fn activation<E: Display>(outcome: Result<(), E>) -> Result<(), String> {
 }
 
 /// Decodes a result or an error to JSON.
-pub fn to_json<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<Value, CodecError> {
+pub fn to_json<T: Portable>(bytes: &[u8]) -> Result<Value, CodecError> {
     let value: T = codec::decode(bytes, CodecLimits::default())?;
     serde_json::to_value(&value).map_err(|error| malformed::<T>(format_args!("JSON cannot hold it: {error}")))
 }
@@ -133,7 +155,7 @@ impl<'a> JsonArguments<'a> {
     }
 
     /// The argument at this place of the method's list.
-    pub fn take<T: DeserializeOwned>(&self, at: usize) -> Result<T, ArgumentError> {
+    pub fn take<T: Portable>(&self, at: usize) -> Result<T, ArgumentError> {
         let (name, kind) = self.known[at];
         let value = self.given.and_then(|given| given.get(name));
         let value = value.ok_or(ArgumentError::Missing { name, kind })?;
