@@ -26,5 +26,7 @@ pub mod view;
 pub mod view_cell;
 pub mod wire;
 
-pub use ids::{ActorId, ActorIdError, Epoch, Generation, MethodId, SiloId, SiloName, Version, ViewVersion, WriteId};
+pub use ids::{
+    ActorId, ActorIdError, Epoch, Generation, MethodId, SiloId, SiloName, Version, ViewVersion, WriteId,
+};
 pub use time::{Instant, WallTime};

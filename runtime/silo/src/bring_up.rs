@@ -49,8 +49,10 @@ impl Kernel {
         }
         let mut state = None;
         if activation.kind.durable {
-            let (claim, found) =
-                self.claim(&activation.id).await.map_err(|e| Ended::Failed(e.into_failure(&activation.id)))?;
+            let (claim, found) = self
+                .claim(&activation.id)
+                .await
+                .map_err(|e| Ended::Failed(e.into_failure(&activation.id)))?;
             activation.set_epoch(claim.epoch);
             state = found;
             // SAFETY: the turn is held exclusively from the activation's creation until it is ready.
@@ -176,9 +178,7 @@ impl Kernel {
     /// Collects what has been idle for long.
     pub(crate) fn collect_idle(self: &Arc<Self>, now: Instant) {
         for activation in self.catalog.all() {
-            if now.since(activation.used_at()) >= self.config.idle_after
-                && self.retire(&activation, "idle")
-            {
+            if now.since(activation.used_at()) >= self.config.idle_after && self.retire(&activation, "idle") {
                 reached!("bring_up.collected");
             }
         }

@@ -167,11 +167,7 @@ impl PendingCall {
         if let Some(next) = next {
             kernel.sweeper.wake_by(next);
         }
-        kernel.observe(|| Event::CallIssued {
-            call: id,
-            actor: &message.actor,
-            deadline: message.deadline,
-        });
+        kernel.observe(|| Event::CallIssued { call: id, actor: &message.actor, deadline: message.deadline });
         Ok(Self { kernel: kernel.clone(), id, deadline: message.deadline, ended: false })
     }
 }

@@ -12,7 +12,7 @@ use quark_core::codec::{self, CodecLimits};
 use quark_core::wire::{CallId, Envelope, Kind, Lane, Limits};
 use quark_core::{Instant, SiloId, ViewVersion, reached};
 use quark_env::transport::Incoming;
-use quark_env::{BoxFuture, Env, EntropyExt, TaskHandle};
+use quark_env::{BoxFuture, EntropyExt, Env, TaskHandle};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -193,7 +193,13 @@ impl Link {
         envelope
     }
 
-    fn send(&self, request: &CallRequest, call: CallId, left: Duration, kind: Kind) -> Result<SiloId, Failure> {
+    fn send(
+        &self,
+        request: &CallRequest,
+        call: CallId,
+        left: Duration,
+        kind: Kind,
+    ) -> Result<SiloId, Failure> {
         let Some(to) = self.gateways.lock().current else {
             return Err(Failure::Unreachable { reason: "the client knows no gateway".into() });
         };
@@ -209,9 +215,10 @@ impl Link {
             size: request.args.len(),
             limit: self.config.limits.payload_bytes_max,
         })?;
-        self.env.transport.try_send(to, Lane::User, frame).map_err(|error| Failure::Unreachable {
-            reason: format!("gateway {to}: {error}"),
-        })?;
+        self.env
+            .transport
+            .try_send(to, Lane::User, frame)
+            .map_err(|error| Failure::Unreachable { reason: format!("gateway {to}: {error}") })?;
         Ok(to)
     }
 

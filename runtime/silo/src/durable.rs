@@ -86,7 +86,8 @@ impl Kernel {
             let row = |name: &str| rows.iter().find(|r| &*r.key.row == name);
             let owner = row(OWNER).map(|r| decode_owner(actor, r)).transpose()?;
             let epoch = owner.as_ref().map_or(Epoch(0), |o| o.epoch).next();
-            let value = codec::encode(&OwnerRow { epoch, silo: self.id }, 1024).expect("an owner row is small");
+            let value =
+                codec::encode(&OwnerRow { epoch, silo: self.id }, 1024).expect("an owner row is small");
             let mut batch = Batch::new(partition.clone(), self.write_id());
             batch = match row(OWNER) {
                 Some(record) => batch.expect_version(OWNER, record.version),
@@ -148,7 +149,12 @@ impl Kernel {
 
     /// Commits, and when the answer is lost finds out what happened: first by retrying the same write id, then by
     /// reading the row back.
-    async fn commit_surely(&self, batch: Batch, row: &str, deadline: Instant) -> Result<Version, CommitError> {
+    async fn commit_surely(
+        &self,
+        batch: Batch,
+        row: &str,
+        deadline: Instant,
+    ) -> Result<Version, CommitError> {
         let until = deadline.min(self.env.clock.now() + self.config.resolve_timeout);
         let mut pause = Duration::from_millis(5);
         let mut doubt: Option<String> = None;

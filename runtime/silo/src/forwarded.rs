@@ -27,8 +27,7 @@ impl Forwarded {
 
     /// Takes out the calls that went to a silo that is gone.
     pub fn take_dead(&mut self, dead: impl Fn(SiloId) -> bool) -> Vec<(SiloId, CallId)> {
-        let gone: Vec<_> =
-            self.calls.iter().filter(|(_, (to, _))| dead(*to)).map(|(key, _)| *key).collect();
+        let gone: Vec<_> = self.calls.iter().filter(|(_, (to, _))| dead(*to)).map(|(key, _)| *key).collect();
         for key in &gone {
             self.calls.remove(key);
         }

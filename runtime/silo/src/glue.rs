@@ -1,10 +1,10 @@
 //! Between the kernel and its membership: what a view, a lease and a death mean for everything else.
 
 use crate::control::ControlMessage;
+use crate::error::Failure;
 use crate::kernel::{Kernel, Phase, Routing};
 use crate::membership::{ControlSender, MembershipEvents};
 use crate::message::Ended;
-use crate::error::Failure;
 use crate::observer::Event;
 use quark_core::membership::MembershipMessage;
 use quark_core::ring::Ring;

@@ -23,8 +23,7 @@ impl Kernel {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
             let transport = &self.env.transport;
-            let count =
-                std::future::poll_fn(|cx| transport.poll_recv(cx, &mut batch, BATCH_MAX)).await;
+            let count = std::future::poll_fn(|cx| transport.poll_recv(cx, &mut batch, BATCH_MAX)).await;
             if count == 0 {
                 return;
             }
@@ -117,8 +116,7 @@ impl Kernel {
         if from_client {
             return self.route_for_client(message);
         }
-        let registration =
-            envelope.registration.map(|(view, serial)| Registration { view, serial });
+        let registration = envelope.registration.map(|(view, serial)| Registration { view, serial });
         self.route_with(message, registration);
     }
 

@@ -104,9 +104,7 @@ impl Kernel {
         let created = {
             let mut directory = self.directory.lock();
             match directory.core.host(now, &message.actor, registration, &mut actions) {
-                Hosting::Accept | Hosting::Already => {
-                    Some(self.find_or_create(&message.actor, registration))
-                }
+                Hosting::Accept | Hosting::Already => Some(self.find_or_create(&message.actor, registration)),
                 Hosting::Stale { .. } => None,
             }
         };

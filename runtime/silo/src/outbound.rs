@@ -167,9 +167,7 @@ impl Kernel {
                 what: format!("the link to {to}"),
                 retry_after: Duration::from_millis(50),
             },
-            SendError::NotConnected => {
-                Failure::Unreachable { reason: format!("there is no link to {to}") }
-            }
+            SendError::NotConnected => Failure::Unreachable { reason: format!("there is no link to {to}") },
             SendError::TooLarge { bytes, bytes_max } => {
                 Failure::TooLarge { what: "a frame".into(), size: bytes, limit: bytes_max }
             }

@@ -37,10 +37,8 @@ impl Supervision {
         if self.records.len() >= RECORDS_MAX && !self.records.contains_key(actor) {
             self.records.swap_remove_index(0);
         }
-        let record = self
-            .records
-            .entry(actor.clone())
-            .or_insert(Panics { window_start: now, count: 0, last: now });
+        let record =
+            self.records.entry(actor.clone()).or_insert(Panics { window_start: now, count: 0, last: now });
         if now.since(record.window_start) > config.restart_window {
             (record.window_start, record.count) = (now, 0);
         }

@@ -104,7 +104,11 @@ impl Kernel {
 
     /// Runs what is queued. The caller holds the turn exclusively.
     pub(crate) fn start_drain(self: &Arc<Self>, activation: Arc<Activation>) {
-        run_inline(&*self.env.spawner, "turn", Box::pin(run(self.clone(), activation, None, Access::Exclusive)));
+        run_inline(
+            &*self.env.spawner,
+            "turn",
+            Box::pin(run(self.clone(), activation, None, Access::Exclusive)),
+        );
     }
 
     /// Takes a call out of a mailbox if it has not begun. Never cuts a running turn.
@@ -173,9 +177,8 @@ enum Next {
 }
 
 fn take_next(activation: &Activation) -> Next {
-    let is_shared = |m: &Message| {
-        activation.kind.contract.method(m.method).is_some_and(|m| m.access == Access::Shared)
-    };
+    let is_shared =
+        |m: &Message| activation.kind.contract.method(m.method).is_some_and(|m| m.access == Access::Shared);
     let mut mail = activation.mail.lock();
     let Some(first) = mail.box_.pop() else { return Next::Nothing };
     if !is_shared(&first) {
@@ -236,9 +239,10 @@ async fn execute(
         let dispatch = match method.access {
             // SAFETY: an exclusive method runs only while this task holds the turn exclusively: it began it so, or
             // drains. The references end with this future.
-            Access::Exclusive => unsafe { activation.body.exclusive() }.0.as_mut().map(|body| {
-                body.call_mut(&context, message.method, &message.args)
-            }),
+            Access::Exclusive => unsafe { activation.body.exclusive() }
+                .0
+                .as_mut()
+                .map(|body| body.call_mut(&context, message.method, &message.args)),
             // SAFETY: this task holds the turn at least shared.
             Access::Shared => unsafe { activation.body.shared() }
                 .as_ref()
@@ -310,7 +314,11 @@ async fn conclude(
     }
 }
 
-async fn commit(kernel: &Arc<Kernel>, activation: &Arc<Activation>, deadline: Instant) -> Result<(), Failure> {
+async fn commit(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    deadline: Instant,
+) -> Result<(), Failure> {
     // SAFETY: the caller holds the turn exclusively until this future ends.
     let (body, holding) = unsafe { activation.body.exclusive() };
     let body = body.as_ref().expect("a turn runs only after the body is in place");
@@ -338,7 +346,11 @@ async fn commit(kernel: &Arc<Kernel>, activation: &Arc<Activation>, deadline: In
     }
 }
 
-pub(crate) fn context_of(kernel: &Arc<Kernel>, activation: &Arc<Activation>, message: &Message) -> ActorContext {
+pub(crate) fn context_of(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    message: &Message,
+) -> ActorContext {
     let chain = message.chain.iter().cloned().chain([activation.id.clone()]).collect();
     let scope = Scope {
         kernel: kernel.clone(),

@@ -194,6 +194,8 @@ impl Membership {
         match purpose {
             Purpose::Activate => {
                 row.status = Status::Active;
+                row.address = self.address.clone();
+                row.contract = self.contract;
                 row.tenure = Some(Tenure { since: next, left: None });
             }
             Purpose::Drain => row.status = Status::Draining,

@@ -54,6 +54,8 @@ use tables::{Reading, Sight};
 pub struct Membership {
     config: Arc<Config>,
     me: SiloId,
+    address: Arc<str>,
+    contract: u64,
     /// The latest time that it has been told.
     now: Instant,
     phase: Phase,
@@ -92,14 +94,17 @@ pub struct Membership {
 impl Membership {
     /// A silo that has reserved its row, see [`join::reserve`], and has not started.
     ///
+    /// `address` is where its transport listens, `contract` the digest of what it serves; both go into its row.
     /// `seed` spreads what would otherwise happen at the same moment on all silos.
     ///
     /// Panics: if the configuration contradicts itself.
-    pub fn new(config: Config, me: SiloId, seed: u64) -> Self {
+    pub fn new(config: Config, me: SiloId, address: &str, contract: u64, seed: u64) -> Self {
         config.check();
         Self {
             config: Arc::new(config),
             me,
+            address: address.into(),
+            contract,
             now: Instant::ZERO,
             phase: Phase::Idle,
             drain_wanted: false,

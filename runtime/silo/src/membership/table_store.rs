@@ -1,0 +1,178 @@
+//! The membership table in a [`Store`]: one reading of it, one lease row, one change.
+
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use quark_core::membership::rows::{self, RowError};
+use quark_core::membership::table::{
+    Change, LeaseRow, PARTITION, Row, RowKey, SiloRow, StoreFault, Table, TableEntry, ViewRow,
+};
+use quark_core::{SiloName, Version, ViewVersion};
+use quark_env::store::{Batch, Record, RecordKey, ScanRange, StoreError};
+use quark_env::{Entropy, EntropyExt, Store};
+use std::sync::Arc;
+
+/// Reads and writes the table. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct TableStore {
+    store: Arc<dyn Store>,
+    entropy: Arc<dyn Entropy>,
+    /// The last reading: rows that have not changed since need not be decoded again.
+    last: Arc<Mutex<Option<Arc<Table>>>>,
+}
+
+impl TableStore {
+    pub(super) fn new(store: Arc<dyn Store>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { store, entropy, last: Arc::default() }
+    }
+
+    /// Reads the table; `Ok(None)` if it still has the version `known`, or if there is none yet.
+    ///
+    /// All rows are of one version: a single scan is atomic, and of several, the first and the last must have seen
+    /// the same row `view`.
+    pub(super) fn read(
+        &self,
+        known: Option<ViewVersion>,
+    ) -> BoxFuture<'static, Result<Option<Arc<Table>>, StoreFault>> {
+        let this = self.clone();
+        Box::pin(async move {
+            if let Some(known) = known {
+                let view = this.read_view().await?;
+                if view.is_some_and(|(row, _)| row.version == known) {
+                    return Ok(None);
+                }
+            }
+            for _ in 0..READINGS_MAX {
+                if let Some(reading) = this.read_rows().await? {
+                    return Ok(reading);
+                }
+                quark_core::reached!("membership.table.changed_while_read");
+            }
+            Err(StoreFault::Unavailable("the table kept changing while it was read".into()))
+        })
+    }
+
+    async fn read_view(&self) -> Result<Option<(ViewRow, Version)>, StoreFault> {
+        let key = RecordKey::new(PARTITION, &RowKey::View.to_string());
+        let record = self.store.read(&key).await.map_err(fault)?;
+        record.map(|record| Ok((rows::decode(&record.value).map_err(unusable)?, record.version))).transpose()
+    }
+
+    /// `None` if the table changed between two pages; `Some(None)` if there is no table.
+    async fn read_rows(&self) -> Result<Option<Option<Arc<Table>>>, StoreFault> {
+        let mut records = self.scan(SILOS_FROM).await?;
+        let mut first_view = None;
+        let mut page = records.len();
+        while page == PAGE {
+            if first_view.is_none() {
+                // More than one page after all: begin again, so that we know the version before the first.
+                first_view = Some(self.read_view().await?.map(|(_, version)| version));
+                records.clear();
+            }
+            let from = records.last().map_or(SILOS_FROM.to_owned(), |r: &Record| format!("{}\0", r.key.row));
+            let more = self.scan(&from).await?;
+            page = more.len();
+            records.extend(more);
+        }
+        let Some(table) = self.decode(&records)? else {
+            return Ok(if records.is_empty() { Some(None) } else { None });
+        };
+        if first_view.is_some_and(|version| version != Some(table.view_version)) {
+            return Ok(None);
+        }
+        let table = Arc::new(table);
+        *self.last.lock() = Some(table.clone());
+        Ok(Some(Some(table)))
+    }
+
+    async fn scan(&self, from: &str) -> Result<Vec<Record>, StoreFault> {
+        let range = ScanRange { partition: PARTITION.into(), from: from.into(), to: VIEW_TO.into() };
+        self.store.scan(range, PAGE).await.map_err(fault)
+    }
+
+    fn decode(&self, records: &[Record]) -> Result<Option<Table>, StoreFault> {
+        let last = self.last.lock().clone();
+        let (mut view, mut entries) = (None, Vec::with_capacity(records.len()));
+        for record in records {
+            let row = record.key.row.as_ref();
+            if row == "view" {
+                view = Some((rows::decode::<ViewRow>(&record.value).map_err(unusable)?, record.version));
+            } else if let Some(name) = row.strip_prefix(SILOS_FROM) {
+                let name = SiloName::new(name).map_err(|error| StoreFault::Unusable(error.to_string()))?;
+                let known = last.as_ref().and_then(|table| table.named(name));
+                entries.push(match known.filter(|entry| entry.version == record.version) {
+                    Some(entry) => entry.clone(),
+                    None => decode_entry(name, record)?,
+                });
+            }
+        }
+        Ok(view.map(|(view, view_version)| Table { view, view_version, entries }))
+    }
+
+    /// Reads a lease row.
+    pub(super) fn read_lease(
+        &self,
+        name: SiloName,
+    ) -> BoxFuture<'static, Result<Option<(LeaseRow, Version)>, StoreFault>> {
+        let read = self.store.read(&RecordKey::new(PARTITION, &RowKey::Lease(name).to_string()));
+        Box::pin(async move {
+            let Some(record) = read.await.map_err(fault)? else { return Ok(None) };
+            Ok(Some((rows::decode(&record.value).map_err(unusable)?, record.version)))
+        })
+    }
+
+    /// Commits a change, as a new attempt.
+    pub(super) fn commit(&self, change: &Change) -> BoxFuture<'static, Result<Version, StoreFault>> {
+        let write_id = quark_core::WriteId(self.entropy.u128("membership"));
+        let mut batch = Batch::new(PARTITION, write_id);
+        for (row, expected) in &change.expects {
+            batch = match expected {
+                Some(version) => batch.expect_version(&row.to_string(), *version),
+                None => batch.expect_absent(&row.to_string()),
+            };
+        }
+        for put in &change.puts {
+            let value = match put {
+                Row::View(row) => rows::encode(row),
+                Row::Silo(row) => rows::encode(row),
+                Row::Lease(_, row) => rows::encode(row),
+            };
+            batch = batch.put(&put.key().to_string(), value);
+        }
+        for row in &change.deletes {
+            batch = batch.delete(&row.to_string());
+        }
+        let commit = self.store.commit(batch);
+        Box::pin(async move { commit.await.map(|committed| committed.version).map_err(fault) })
+    }
+}
+
+fn decode_entry(name: SiloName, record: &Record) -> Result<TableEntry, StoreFault> {
+    let row: SiloRow = rows::decode(&record.value).map_err(unusable)?;
+    if row.id.name != name {
+        let reason = format!("the row of silo `{name}` is about `{}`", row.id.name);
+        return Err(StoreFault::Unusable(reason));
+    }
+    Ok(TableEntry { row, version: record.version })
+}
+
+fn unusable(error: RowError) -> StoreFault {
+    StoreFault::Unusable(error.to_string())
+}
+
+fn fault(error: StoreError) -> StoreFault {
+    match error {
+        StoreError::Conflict { .. } => StoreFault::Conflict,
+        StoreError::Unavailable(reason) => StoreFault::Unavailable(reason),
+        StoreError::Indeterminate(reason) => StoreFault::Indeterminate(reason),
+        error @ (StoreError::TooLarge { .. } | StoreError::Corrupt { .. }) => {
+            StoreFault::Unusable(error.to_string())
+        }
+    }
+}
+
+/// The rows of the silos begin here, and the row `view` comes after them: one scan reads both.
+const SILOS_FROM: &str = "silo/";
+const VIEW_TO: &str = "view!";
+/// Larger than any cluster we know of, so that one scan is enough.
+const PAGE: usize = 2048;
+const READINGS_MAX: usize = 5;
