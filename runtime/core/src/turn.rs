@@ -37,7 +37,7 @@
 //! sender that was told `Busy` before the seal may push after it; its mark gives somebody the drain right, who finds
 //! the activation gone and hands that message on as well.
 
-#[cfg(test)]
+#[cfg(all(test, not(quark_loom)))]
 mod tests;
 
 use crate::sync::atomic::{AtomicU64, Ordering};

@@ -21,7 +21,7 @@ use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex};
 use std::fmt;
 
-#[cfg(test)]
+#[cfg(all(test, not(quark_loom)))]
 mod tests;
 
 /// A cell with a current value. Reads are wait-free; see the module's text.
