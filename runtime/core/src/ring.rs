@@ -9,6 +9,7 @@
 
 mod build;
 mod diff;
+mod owners;
 mod range;
 mod shared;
 #[cfg(test)]

@@ -119,18 +119,17 @@ impl Kernel {
     fn remove(self: &Arc<Self>, activation: &Arc<Activation>, reason: &str) -> Vec<Message> {
         activation.turn.seal();
         let now = self.env.clock.now();
-        let mut actions = Vec::new();
         let waiting = {
             let mut directory = self.directory.lock();
             self.catalog.remove(activation);
-            directory.core.gone(now, &activation.id, activation.registration, &mut actions);
+            directory.core.gone(now, &activation.id, activation.registration);
             let mut mail = activation.mail.lock();
             mail.closed = true;
             mail.box_.drain()
         };
         activation.advance(lifecycle::Event::Ended);
         self.observe(|| Event::Deactivated { actor: &activation.id, epoch: activation.epoch(), reason });
-        self.after_directory_call(actions);
+        self.after_directory_call(Vec::new());
         waiting
     }
 

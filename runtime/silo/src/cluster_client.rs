@@ -68,7 +68,6 @@ struct Gateways {
 }
 
 struct Gateway {
-    address: String,
     heard_at: Instant,
     failed_at: Option<Instant>,
 }
@@ -97,7 +96,7 @@ impl ClusterClient {
 
     /// Issues calls.
     pub fn client(&self) -> Client {
-        Client { issuer: self.link.clone() }
+        Client { issuer: Arc::new(Remote(self.link.clone())) }
     }
 
     /// The gateway in use.
@@ -127,11 +126,7 @@ impl Link {
             return;
         }
         let is_new = !gateways.known.contains_key(&id);
-        gateways.known.entry(id).or_insert_with(|| Gateway {
-            address: address.into(),
-            heard_at: now,
-            failed_at: None,
-        });
+        gateways.known.entry(id).or_insert_with(|| Gateway { heard_at: now, failed_at: None });
         drop(gateways);
         if is_new {
             self.env.transport.learn(id, address);
@@ -271,9 +266,12 @@ pub(crate) fn ended_of(outcome: u8, payload: Bytes) -> Ended {
     }
 }
 
-impl Issuer for Arc<Link> {
+/// Issues a client's calls through its gateway.
+struct Remote(Arc<Link>);
+
+impl Issuer for Remote {
     fn ask(&self, request: CallRequest) -> BoxFuture<'static, Result<Bytes, Outcome>> {
-        let link = self.clone();
+        let link = self.0.clone();
         let limit = request.deadline.unwrap_or(link.config.deadline);
         let deadline = link.env.clock.now() + limit;
         Box::pin(async move {
@@ -325,8 +323,8 @@ impl Issuer for Arc<Link> {
     }
 
     fn tell(&self, request: CallRequest) -> Result<(), Failure> {
-        let left = request.deadline.unwrap_or(self.config.deadline);
-        self.send(&request, CallId::default(), left, Kind::OneWay).map(|_| ())
+        let left = request.deadline.unwrap_or(self.0.config.deadline);
+        self.0.send(&request, CallId::default(), left, Kind::OneWay).map(|_| ())
     }
 }
 

@@ -49,6 +49,8 @@ mod durable;
 mod error;
 mod filter;
 mod forwarded;
+#[doc(hidden)]
+pub mod generated;
 mod glue;
 mod guarded;
 mod inbound;

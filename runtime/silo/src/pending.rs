@@ -96,11 +96,6 @@ impl Pending {
         }
     }
 
-    /// The silo that the call was last sent to.
-    pub fn target(&mut self, id: CallId) -> Option<SiloId> {
-        self.entry(id).and_then(|e| e.target)
-    }
-
     /// Gives a call its outcome, once. `false` if the call is unknown or has one.
     pub fn end(&mut self, id: CallId, ended: Ended) -> (bool, Option<Waker>) {
         let id = if mutant!("m20") { self.ignore_serial(id) } else { id };

@@ -41,13 +41,15 @@ impl<A: Actor> Body for A {
     }
 }
 
+type Decode = fn(&[u8]) -> Result<Box<dyn Body>, CodecError>;
+
 /// One kind.
 pub(crate) struct KindEntry {
     pub durable: bool,
     pub placement: Placement,
     pub contract: &'static Contract,
     pub create: fn(&ActorId) -> Box<dyn Body>,
-    pub decode: fn(&[u8]) -> Result<Box<dyn Body>, CodecError>,
+    pub decode: Decode,
 }
 
 /// All kinds, by name.

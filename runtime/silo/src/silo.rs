@@ -7,7 +7,7 @@ use crate::config::SiloConfig;
 use crate::filter::CallFilter;
 use crate::glue::Glue;
 use crate::kernel::{Kernel, Phase};
-use crate::membership::{self, MembershipDriver};
+use crate::membership::MembershipDriver;
 use crate::observer::Observer;
 use crate::registry::Registry;
 use quark_core::view::View;
@@ -250,7 +250,8 @@ impl Silo {
         loop {
             kernel.retire_all();
             let status = self.status();
-            let done = status.activations == 0 && status.pending == 0 && kernel.has_handed_over();
+            let done =
+                status.activations == 0 && status.pending == 0 && kernel.directory.lock().core.is_drained();
             let now = kernel.env.clock.now();
             if done || now >= until || kernel.is_stopped() {
                 break;
@@ -263,14 +264,6 @@ impl Silo {
         for task in kernel.tasks.lock().drain(..) {
             task.abort();
         }
-    }
-}
-
-impl Kernel {
-    /// Whether the new owners of this silo's ranges have taken them over, or there are none.
-    fn has_handed_over(&self) -> bool {
-        let routing = self.routing.load();
-        routing.view.active().next().is_none() || !self.directory.lock().core.has_to_give()
     }
 }
 

@@ -3,7 +3,6 @@
 use parking_lot::Mutex;
 use quark_core::Instant;
 use quark_env::{Clock, Sleep};
-use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 

@@ -15,7 +15,6 @@ use quark_core::mailbox::Admit;
 use quark_core::turn::{Begin, End};
 use quark_core::wire::{CallId, Lane};
 use quark_core::{ActorId, Instant, SiloId, mutant, reached};
-use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -134,10 +133,10 @@ async fn run(kernel: Arc<Kernel>, activation: Arc<Activation>, first: Option<Mes
     let mut next = first;
     let mut left = DRAIN_MAX;
     loop {
-        if let Some(message) = next.take() {
-            if let After::Discard(reason) = execute(&kernel, &activation, message, access).await {
-                return kernel.discard(&activation, reason);
-            }
+        if let Some(message) = next.take()
+            && let After::Discard(reason) = execute(&kernel, &activation, message, access).await
+        {
+            return kernel.discard(&activation, reason);
         }
         if access == Access::Shared {
             match activation.turn.end(access.into()) {
@@ -173,7 +172,7 @@ enum Next {
     Nothing,
     Exclusive(Message),
     /// They run side by side; the turn is shared among them already.
-    Shared(SmallVec<[Message; 4]>),
+    Shared(Vec<Message>),
 }
 
 fn take_next(activation: &Activation) -> Next {
@@ -184,7 +183,7 @@ fn take_next(activation: &Activation) -> Next {
     if !is_shared(&first) {
         return Next::Exclusive(first);
     }
-    let mut messages = SmallVec::from_iter([first]);
+    let mut messages = vec![first];
     while messages.len() < SHARED_MAX {
         let Some(message) = mail.box_.pop_if(is_shared) else { break };
         messages.push(message);

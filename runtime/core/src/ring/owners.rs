@@ -1,0 +1,18 @@
+//! The ring as the directory sees it.
+
+use super::Ring;
+use crate::SiloId;
+use crate::directory::{Owners, Span, Spans};
+
+impl Owners for Ring {
+    fn owner(&self, point: u64) -> Option<SiloId> {
+        Ring::owner(self, point)
+    }
+
+    fn spans_of(&self, silo: SiloId) -> Spans {
+        Spans::of(
+            self.ranges_of(silo)
+                .flat_map(|range| range.spans().map(|s| Span { first: *s.start(), last: *s.end() })),
+        )
+    }
+}
