@@ -138,6 +138,10 @@ impl Kernel {
         if !activation.turn.seal_if_idle() {
             return false;
         }
+        activation.advance(lifecycle::Event::Drain(match reason {
+            "idle" => lifecycle::Reason::Idle,
+            _ => lifecycle::Reason::SiloLeaves,
+        }));
         let (kernel, activation) = (self.clone(), activation.clone());
         let task = async move {
             let context = context_of(&kernel, &activation, &kernel.lifecycle_message(&activation.id));

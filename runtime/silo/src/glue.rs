@@ -6,7 +6,7 @@ use crate::kernel::{Kernel, Phase, Routing};
 use crate::membership::{ControlSender, MembershipEvents};
 use crate::message::Ended;
 use crate::observer::Event;
-use quark_core::membership::MembershipMessage;
+use quark_core::membership::{MembershipMessage, StopReason};
 use quark_core::ring::Ring;
 use quark_core::view::{Status, View};
 use quark_core::{Instant, SiloId, ViewVersion, reached};
@@ -19,6 +19,12 @@ impl ControlSender for Glue {
     fn send(&self, to: SiloId, msg: MembershipMessage) {
         if let Some(kernel) = self.0.upgrade() {
             kernel.send_control(to, &ControlMessage::Membership(msg));
+        }
+    }
+
+    fn forget(&self, peer: SiloId, reason: &str) {
+        if let Some(kernel) = self.0.upgrade() {
+            kernel.env.transport.forget(peer, reason);
         }
     }
 }
@@ -45,9 +51,9 @@ impl MembershipEvents for Glue {
         }
     }
 
-    fn must_stop(&self, reason: String) {
+    fn must_stop(&self, reason: StopReason) {
         if let Some(kernel) = self.0.upgrade() {
-            kernel.halt(&reason);
+            kernel.halt(&reason.to_string());
         }
     }
 }
@@ -63,9 +69,6 @@ impl Kernel {
             if before.view.member(member.id).is_none_or(|m| m.address != member.address) {
                 self.env.transport.learn(member.id, &member.address);
             }
-        }
-        for gone in before.view.members.iter().filter(|m| view.is_dead(m.id) && m.id != self.id) {
-            self.env.transport.forget(gone.id, "declared dead");
         }
         let ring = Ring::shared_of_view(&view);
         self.routing.publish(Arc::new(Routing { view: view.clone(), ring: ring.clone() }));

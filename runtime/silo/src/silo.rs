@@ -7,11 +7,11 @@ use crate::config::SiloConfig;
 use crate::filter::CallFilter;
 use crate::glue::Glue;
 use crate::kernel::{Kernel, Phase};
-use crate::membership::MembershipDriver;
+use crate::membership::{MembershipDriver, Newcomer};
 use crate::observer::Observer;
 use crate::registry::Registry;
 use quark_core::view::View;
-use quark_core::{ActorId, ActorIdError, Instant, SiloId};
+use quark_core::{ActorId, ActorIdError, Instant, SiloId, SiloName};
 use quark_env::{BoxFuture, Env};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,11 +19,10 @@ use std::time::Duration;
 
 /// A silo about to be started.
 ///
-/// The environment's transport must already speak for `id`, whose generation [`crate::membership::join_identity`]
-/// has reserved.
+/// Three steps, because a transport has to know who it speaks for: describe the silo, let
+/// [`crate::membership::join_identity`] reserve a generation for [`SiloBuilder::newcomer`], then
+/// [`SiloBuilder::start`] it in an environment whose transport speaks for that identity.
 pub struct SiloBuilder {
-    env: Env,
-    address: String,
     config: SiloConfig,
     membership: quark_core::membership::Config,
     registry: Registry,
@@ -75,22 +74,25 @@ impl SiloBuilder {
         self.registry.digest()
     }
 
+    /// What the table is to know of this silo.
+    pub fn newcomer(&self, name: SiloName, address: &str) -> Newcomer {
+        Newcomer { name, address: address.into(), contract_digest: self.contract_digest() }
+    }
+
+    /// The membership's knobs, for [`crate::membership::join_identity`].
+    pub fn membership_config(&self) -> &quark_core::membership::Config {
+        &self.membership
+    }
+
     /// Starts the silo and joins the cluster. Returns once the silo serves.
     ///
     /// Errors: the membership's reason when joining is refused; nothing is left running.
-    pub async fn start(self) -> Result<Silo, StartError> {
-        let id = self.env.transport.local();
-        let digest = self.registry.digest();
-        let kernel = Arc::new(Kernel::new(
-            id,
-            self.env.clone(),
-            self.config,
-            self.registry,
-            self.filters,
-            self.observer,
-        ));
+    pub async fn start(self, env: Env) -> Result<Silo, StartError> {
+        let id = env.transport.local();
+        let kernel =
+            Arc::new(Kernel::new(id, env.clone(), self.config, self.registry, self.filters, self.observer));
         let spawn = |name: &'static str, task: BoxFuture<'static, ()>| {
-            let handle = self.env.spawner.spawn_boxed(name, task);
+            let handle = env.spawner.spawn_boxed(name, task);
             kernel.tasks.lock().push(handle);
         };
         spawn("receive", Box::pin(kernel.clone().receive()));
@@ -98,16 +100,10 @@ impl SiloBuilder {
         spawn("collect", Box::pin(collect(kernel.clone())));
         spawn("directory", Box::pin(kernel.clone().tend_directory()));
         let glue = Arc::new(Glue(Arc::downgrade(&kernel)));
-        let handle = MembershipDriver::start(
-            self.env.clone(),
-            self.membership,
-            self.address,
-            digest,
-            glue.clone(),
-            glue,
-        );
+        let handle = MembershipDriver::start(&env, self.membership, id, glue.clone(), glue);
         kernel.membership.set(handle.clone()).ok().expect("a kernel gets its membership once");
         if let Err(reason) = handle.joined().await {
+            let reason = reason.to_string();
             kernel.halt(&reason);
             for task in kernel.tasks.lock().drain(..) {
                 task.abort();
@@ -140,11 +136,9 @@ pub struct Silo {
 }
 
 impl Silo {
-    /// Describes a silo in this environment that other silos reach at `address`.
-    pub fn builder(env: Env, cluster: &str, address: &str) -> SiloBuilder {
+    /// Describes a silo of a cluster.
+    pub fn builder(cluster: &str) -> SiloBuilder {
         SiloBuilder {
-            env,
-            address: address.into(),
             config: SiloConfig::default(),
             membership: quark_core::membership::Config::new(cluster),
             registry: Registry::default(),

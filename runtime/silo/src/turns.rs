@@ -168,6 +168,7 @@ async fn run(kernel: Arc<Kernel>, activation: Arc<Activation>, first: Option<Mes
 }
 
 /// What a drainer runs next.
+#[allow(clippy::large_enum_variant)] // It lives for a moment on one stack; a box would cost an allocation a turn.
 enum Next {
     Nothing,
     Exclusive(Message),
