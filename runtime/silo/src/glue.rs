@@ -6,7 +6,7 @@ use crate::kernel::{Kernel, Phase, Routing};
 use crate::membership::{ControlSender, MembershipEvents};
 use crate::message::Ended;
 use crate::observer::Event;
-use quark_core::membership::{MembershipMessage, StopReason};
+use quark_core::membership::MembershipMessage;
 use quark_core::ring::Ring;
 use quark_core::view::{Status, View};
 use quark_core::{Instant, SiloId, ViewVersion, reached};
@@ -51,9 +51,9 @@ impl MembershipEvents for Glue {
         }
     }
 
-    fn must_stop(&self, reason: StopReason) {
+    fn must_stop(&self, reason: String) {
         if let Some(kernel) = self.0.upgrade() {
-            kernel.halt(&reason.to_string());
+            kernel.halt(&reason);
         }
     }
 }

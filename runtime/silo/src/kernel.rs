@@ -6,7 +6,7 @@ use crate::error::Failure;
 use crate::filter::CallFilter;
 use crate::forwarded::Forwarded;
 use crate::lease::Lease;
-use crate::membership::MembershipHandle;
+use crate::membership::Handle;
 use crate::observer::{Event, Observer};
 use crate::pending::Pending;
 use crate::placing::Directory;
@@ -41,7 +41,7 @@ pub(crate) struct Kernel {
     pub forwarded: Mutex<Forwarded>,
     pub lease: Lease,
     pub supervision: Mutex<Supervision>,
-    pub membership: OnceLock<MembershipHandle>,
+    pub membership: OnceLock<Handle>,
     pub tasks: Mutex<Vec<TaskHandle>>,
     pub stats: Stats,
     pub activations_made: AtomicU64,

@@ -87,8 +87,9 @@ impl SiloBuilder {
     /// Starts the silo and joins the cluster. Returns once the silo serves.
     ///
     /// Errors: the membership's reason when joining is refused; nothing is left running.
-    pub async fn start(self, env: Env) -> Result<Silo, StartError> {
+    pub async fn start(self, env: Env, address: &str) -> Result<Silo, StartError> {
         let id = env.transport.local();
+        let digest = self.contract_digest();
         let kernel =
             Arc::new(Kernel::new(id, env.clone(), self.config, self.registry, self.filters, self.observer));
         let spawn = |name: &'static str, task: BoxFuture<'static, ()>| {
@@ -100,7 +101,8 @@ impl SiloBuilder {
         spawn("collect", Box::pin(collect(kernel.clone())));
         spawn("directory", Box::pin(kernel.clone().tend_directory()));
         let glue = Arc::new(Glue(Arc::downgrade(&kernel)));
-        let handle = MembershipDriver::start(&env, self.membership, id, glue.clone(), glue);
+        let handle =
+            MembershipDriver::start(env.clone(), self.membership, address.into(), digest, glue.clone(), glue);
         kernel.membership.set(handle.clone()).ok().expect("a kernel gets its membership once");
         if let Err(reason) = handle.joined().await {
             let reason = reason.to_string();
