@@ -42,6 +42,12 @@ pub enum Killer {
         /// Its name, or the start of it.
         filter: &'static str,
     },
+    /// A test target of quark-core that explores every interleaving with the bug switched on, and passes only if
+    /// one of them breaks.
+    Loom {
+        /// The target's name.
+        target: &'static str,
+    },
 }
 
 /// Every planted bug. The numbers are fixed for ever; gaps are bugs of parts that do not exist yet.
@@ -75,10 +81,24 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 200,
     },
     Mutant {
+        id: "m13",
+        what: "credit is given back twice",
+        site: "runtime/core/src/credit",
+        killer: Killer::Test { package: "quark-core", filter: "m13" },
+        seeds: 0,
+    },
+    Mutant {
         id: "m14",
         what: "the ring is off by one where it wraps around",
         site: "runtime/core/src/ring",
         killer: Killer::Test { package: "quark-core", filter: "m14" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m15",
+        what: "a view is published without releasing what it points to",
+        site: "runtime/core/src/view_cell",
+        killer: Killer::Loom { target: "loom_m15" },
         seeds: 0,
     },
     Mutant {

@@ -5,6 +5,7 @@
 use crate::report::Check;
 use crate::run::{cargo, installed, tool};
 use anyhow::Result;
+use std::process::Command;
 
 /// Formatting of the whole workspace.
 pub fn fmt() -> Result<Check> {
@@ -48,18 +49,22 @@ pub fn docs() -> Result<Check> {
 }
 
 /// Every interleaving of the lock-free code, up to loom's bounds.
+pub fn loom() -> Result<Check> {
+    tool(
+        loom_cargo().args(["test", "-p", "quark-core", "--locked", "--release", "--test", "loom"]),
+        "LOOM_LOG=trace prints the interleaving that failed",
+    )
+}
+
+/// A cargo whose build explores interleavings instead of running them.
 ///
 /// The flag is ours (`quark_loom`) because a global `--cfg loom` changes dependencies too; it changes every
 /// crate's fingerprint, hence the target directory of its own.
-pub fn loom() -> Result<Check> {
+pub fn loom_cargo() -> Command {
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
-    tool(
-        cargo()
-            .args(["test", "-p", "quark-core", "--locked", "--release", "--test", "loom"])
-            .env("RUSTFLAGS", "--cfg quark_loom")
-            .env("CARGO_TARGET_DIR", format!("{target}/loom")),
-        "LOOM_LOG=trace prints the interleaving that failed",
-    )
+    let mut command = cargo();
+    command.env("RUSTFLAGS", "--cfg quark_loom").env("CARGO_TARGET_DIR", format!("{target}/loom"));
+    command
 }
 
 /// Licences, banned crates, duplicates and sources, by deny.toml. Advisories need a network and are nightly.

@@ -4,9 +4,10 @@ use super::{Killer, Mutant, REGISTRY, is_planted};
 use crate::harness::{BINARY, Harness, PACKAGE};
 use crate::report::{Check, Finding};
 use crate::run::{cargo, line, output};
-use crate::tree;
+use crate::{steps, tree};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
+use std::process::Command;
 
 /// How one bug fared.
 enum Fate {
@@ -46,7 +47,12 @@ pub fn gate(ids: &[String]) -> Result<Check> {
                 let harness = harness.as_ref().context("a story needs the harness")?;
                 hunt(harness, mutant, names)?
             }
-            Killer::Test { package, filter } => test(package, filter)?,
+            Killer::Test { package, filter } => {
+                test(cargo, &["-p", package, "--lib", "--tests"], filter, &format!("{package} {filter}"))?
+            }
+            Killer::Loom { target } => {
+                test(steps::loom_cargo, &["-p", "quark-core", "--release", "--test", target], "", target)?
+            }
         };
         eprintln!("{}", row(mutant, &fate));
         if let Fate::Survived { seeds } = fate {
@@ -105,21 +111,22 @@ fn hunt(harness: &Harness, mutant: &Mutant, stories: &[&str]) -> Result<Fate> {
 }
 
 /// Runs the test that has to notice. It passes when it does.
-fn test(package: &str, filter: &str) -> Result<Fate> {
-    let mut build = cargo();
-    build.args(["test", "-p", package, "--locked", "--features", "mutants", "--lib", "--tests", "--no-run"]);
-    output(&mut build)?;
+///
+/// It is built on its own first: a test that does not compile must not pass for a bug that was caught.
+fn test(cargo: fn() -> Command, what: &[&str], filter: &str, name: &str) -> Result<Fate> {
     let mut command = cargo();
-    command.args(["test", "-p", package, "--locked", "--features", "mutants", "--lib", "--tests"]);
-    command.args(["--no-fail-fast", filter, "--", "--test-threads=1"]);
+    command.args(["test", "--locked", "--features", "mutants"]).args(what).arg("--no-run");
+    output(&mut command)?;
+    let mut command = cargo();
+    command.args(["test", "--locked", "--features", "mutants", "--no-fail-fast"]).args(what);
+    command.args((!filter.is_empty()).then_some(filter)).args(["--", "--test-threads=1"]);
     let shown = line(&command);
     let done = command.output().with_context(|| format!("`{shown}` cannot be started"))?;
     let text = String::from_utf8_lossy(&done.stdout);
     let ran = text.lines().filter(|l| l.starts_with("test ") && l.contains(" ... ")).count();
     ensure!(ran > 0, "`{shown}` ran no test: the one that has to notice is gone");
     if done.status.success() {
-        let checker = "oracle".to_owned();
-        return Ok(Fate::Caught { by: format!("{package} {filter}"), seeds: 1, checker });
+        return Ok(Fate::Caught { by: name.to_owned(), seeds: 1, checker: "test".into() });
     }
     eprint!("{text}");
     Ok(Fate::Survived { seeds: 1 })
@@ -145,6 +152,7 @@ fn survivor(mutant: &Mutant, seeds: u64) -> Finding {
     let expected = match &mutant.killer {
         Killer::Story { names, checker } => format!("{} by {checker}", names.join(" or ")),
         Killer::Test { package, filter } => format!("the test {filter} of {package}"),
+        Killer::Loom { target } => format!("some interleaving of {target}"),
     };
     Finding::new(
         mutant.id,

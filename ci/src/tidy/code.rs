@@ -4,8 +4,11 @@ use super::allowed::{self, among};
 use crate::report::Finding;
 use crate::source::Source;
 
-/// What one file breaks.
+/// What one file breaks. Specimens of wrong code, kept to see them refused, break nothing.
 pub fn findings(path: &str, source: &Source) -> Vec<Finding> {
+    if path.contains("/tests/ui/") {
+        return Vec::new();
+    }
     let mut found = Vec::new();
     for (at, code) in source.code.iter().enumerate() {
         let is_test = source.in_test_module[at] || is_test_file(path);

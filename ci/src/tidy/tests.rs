@@ -65,6 +65,7 @@ fn unsafe_is_listed_and_justified() {
     check("runtime/core/src/probe.rs", "fn f() { unsafe { g() } }\n", &["without a `SAFETY:`"]);
     check("runtime/core/src/probe.rs", "// SAFETY: g is total.\nfn f() { unsafe { g() } }\n", &[]);
     check("sim/src/a.rs", "#![deny(unsafe_op_in_unsafe_fn)]\n// unsafe\n", &[]);
+    check("runtime/silo/tests/ui/a.rs", "unsafe fn refused() {}\n", &[]);
 }
 
 #[test]

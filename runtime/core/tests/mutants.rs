@@ -3,6 +3,7 @@
 //! Run by `cargo ci mutants`, one at a time: the switch is the process's.
 #![cfg(feature = "mutants")]
 
+use quark_core::credit::{Amount, Credit};
 use quark_core::mailbox::{Admit, Mailbox, MailboxLimits};
 use quark_core::mutant;
 use quark_core::ring::Ring;
@@ -39,6 +40,22 @@ fn control_leaves_first() -> bool {
         .into_iter()
         .all(|(lane, message)| matches!(mailbox.admit(lane, message, 1), Admit::Accepted));
     admitted && mailbox.pop() == Some("control")
+}
+
+/// What is taken and given back is there again, once. The credit checks itself, so a breach may be a panic.
+fn credit_comes_back_once() -> bool {
+    let held = std::panic::catch_unwind(|| {
+        let mut credit = Credit::new(Amount::new(10, 1000));
+        let taken = credit.consume(100).expect("there is credit");
+        credit.give_back(taken);
+        credit.available() == Amount::new(10, 1000)
+    });
+    held.unwrap_or(false)
+}
+
+#[test]
+fn m13_is_caught() {
+    check("m13", credit_comes_back_once);
 }
 
 #[test]
