@@ -322,12 +322,14 @@ impl Directory {
         for request in complete.map(|(request, _)| *request).collect::<Vec<_>>() {
             let mut session = self.sessions.remove(&request).expect("just listed");
             if let Source::Before { missing } = &session.source
-                && !missing.is_empty()
+                && missing.meets(&session.spans)
             {
                 reached!("directory.transfer_fell_back");
-                drop(session.found.extract(missing));
-                session.spans = session.spans.minus(missing);
-                self.recover_soon(now, missing.clone());
+                // Some of what was missing then may be lost since.
+                let missing = missing.overlap(&session.spans);
+                drop(session.found.extract(&missing));
+                session.spans = session.spans.minus(&missing);
+                self.recover_soon(now, missing);
             }
             self.admit(session.found);
             self.open(session.spans, out);

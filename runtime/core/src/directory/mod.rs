@@ -35,3 +35,6 @@ pub use host::Hosting;
 pub use message::{DirectoryMessage, Page, Place, Registration};
 pub use owner::Resolution;
 pub use span::{Span, Spans};
+
+#[cfg(test)]
+mod tests;

@@ -35,8 +35,12 @@ impl Notices {
 
     /// The owner has to learn that this placement ended.
     pub fn ended(&mut self, due: Instant, actor: &ActorId, registration: Registration) {
-        let newest = self.ended.get(actor).map_or(registration, |n| n.what.max(registration));
-        self.put_ended(actor, Notice { what: newest, tries: 0, due });
+        let notice = match self.ended.get(actor) {
+            // A request that keeps coming back must not put off the next try, nor the detour.
+            Some(known) => Notice { what: known.what.max(registration), ..*known },
+            None => Notice { what: registration, tries: 0, due },
+        };
+        self.put_ended(actor, notice);
     }
 
     /// A new view may have brought a new owner: tell at once.
