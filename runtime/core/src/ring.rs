@@ -57,6 +57,19 @@ impl Ring {
         joined.into_iter().filter_map(|(range, is_owned)| is_owned.then_some(range))
     }
 
+    /// The same points as [`Ring::ranges_of`], one piece for each point of the silo, in no order.
+    ///
+    /// It looks up the silo's own points instead of walking the ring: 150 look-ups whatever the number of silos.
+    pub fn pieces_of(&self, silo: SiloId) -> impl Iterator<Item = RingRange> + '_ {
+        let wanted = self.index_of(silo);
+        build::points_of(silo.name).filter(move |_| wanted.is_some()).filter_map(move |point| {
+            // The first of colliding points owns the piece.
+            let at = self.first_from(point).filter(|at| Some(self.owners[*at]) == wanted)?;
+            let before = at.checked_sub(1).unwrap_or(self.points.len() - 1);
+            Some(RingRange { after: self.points[before], up_to: point })
+        })
+    }
+
     /// The silos on the ring, sorted by name.
     pub fn silos(&self) -> &[SiloId] {
         &self.silos

@@ -163,9 +163,11 @@ proptest! {
         let ring = Ring::build(members.clone());
         for silo in &members {
             let ranges: Vec<RingRange> = ring.ranges_of(*silo).collect();
+            let pieces: Vec<RingRange> = ring.pieces_of(*silo).collect();
             for point in edges(&[&ring]) {
                 let holds = ranges.iter().filter(|range| range.contains(point)).count();
                 prop_assert_eq!(holds, usize::from(ring.owner(point) == Some(*silo)));
+                prop_assert_eq!(pieces.iter().filter(|piece| piece.contains(point)).count(), holds);
             }
         }
     }
