@@ -6,11 +6,13 @@ use super::host::Hosted;
 use super::message::{DirectoryMessage, Place};
 use super::notices::Notices;
 use super::point_map::PointMap;
-use super::span::Spans;
+use super::span::{Span, Spans};
+use crate::ring::Ring;
 use crate::view::{Status, View};
 use crate::{ActorId, Instant, SiloId, SiloName, ViewVersion, reached};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +24,16 @@ pub trait Owners: fmt::Debug + Send + Sync {
     fn owner(&self, point: u64) -> Option<SiloId>;
     /// Every point that this silo owns.
     fn spans_of(&self, silo: SiloId) -> Spans;
+}
+
+impl Owners for Ring {
+    fn owner(&self, point: u64) -> Option<SiloId> {
+        Ring::owner(self, point)
+    }
+
+    fn spans_of(&self, silo: SiloId) -> Spans {
+        Spans::of(self.pieces_of(silo).flat_map(|piece| piece.spans()).map(Span::from))
+    }
 }
 
 /// The directory's numbers.
@@ -169,6 +181,20 @@ pub struct Directory {
 
     pub(super) notices: Notices,
     pub(super) held: Vec<Held>,
+}
+
+/// Everything that decides what happens next, so that tests can walk through all that a directory may come to. The ring
+/// follows from the view.
+impl Hash for Directory {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The field list of the struct, in its order.
+        let Self { me, config: _, view, ring: _, actives: _, stopped, graces, .. } = self;
+        (me, view.version, stopped, graces).hash(state);
+        let Self { owned, open, table, serial, sessions, requests, recover, recover_at, sweep, .. } = self;
+        (owned, open, table, serial, sessions, requests, recover, recover_at, sweep).hash(state);
+        let Self { tokens, released, given, hosted, notices, held, .. } = self;
+        (tokens, released, given, hosted, notices, held).hash(state);
+    }
 }
 
 impl Directory {

@@ -130,6 +130,7 @@ impl<V: Copy> PointMap<V> {
 mod tests {
     use super::super::span::Span;
     use super::*;
+    use crate::ring::RingRange;
     use proptest::prelude::*;
 
     fn actor(n: usize) -> ActorId {
@@ -145,7 +146,7 @@ mod tests {
             for n in 0..count {
                 map.insert(&actor(n), n);
             }
-            let spans = Spans::arc(a, b);
+            let spans = Spans::of_range(RingRange { after: a, up_to: b });
             let mut pages = Vec::new();
             let mut after: Option<ActorId> = None;
             loop {

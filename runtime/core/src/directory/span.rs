@@ -3,6 +3,7 @@
 //! The ring is a circle, but entries are kept in a sorted map, and a sorted map is a line. A [`Span`] is a stretch of
 //! that line, both ends included, so that the whole ring is one span and no arithmetic overflows.
 
+use crate::ring::RingRange;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The points from `first` to `last`, both included.
@@ -12,6 +13,12 @@ pub struct Span {
     pub first: u64,
     /// The highest point, not below `first`.
     pub last: u64,
+}
+
+impl From<std::ops::RangeInclusive<u64>> for Span {
+    fn from(range: std::ops::RangeInclusive<u64>) -> Self {
+        Self { first: *range.start(), last: *range.end() }
+    }
 }
 
 /// A set of points: sorted, disjoint spans that do not touch one another, hence one form per set.
@@ -48,17 +55,9 @@ impl Spans {
         Self(merged)
     }
 
-    /// The points of a stretch of the circle: behind `after`, up to and including `up_to`; the full circle when equal.
-    pub fn arc(after: u64, up_to: u64) -> Self {
-        let start = after.wrapping_add(1);
-        match (after.cmp(&up_to), after) {
-            (std::cmp::Ordering::Equal, _) => Self::all(),
-            (std::cmp::Ordering::Less, _) => Self(vec![Span { first: start, last: up_to }]),
-            (std::cmp::Ordering::Greater, u64::MAX) => Self(vec![Span { first: 0, last: up_to }]),
-            (std::cmp::Ordering::Greater, _) => {
-                Self::of([Span { first: start, last: u64::MAX }, Span { first: 0, last: up_to }])
-            }
-        }
+    /// The points of a range of the ring.
+    pub fn of_range(range: RingRange) -> Self {
+        Self::of(range.spans().map(Span::from))
     }
 
     /// Whether the set has no point.
@@ -168,12 +167,13 @@ mod tests {
     }
 
     #[test]
-    fn an_arc_through_zero_is_two_spans_of_the_line() {
-        assert_eq!(Spans::arc(10, 20), spans(&[(11, 20)]));
-        assert_eq!(Spans::arc(20, 10), spans(&[(0, 10), (21, u64::MAX)]));
-        assert_eq!(Spans::arc(u64::MAX, 10), spans(&[(0, 10)]));
-        assert_eq!(Spans::arc(7, 7), Spans::all());
-        assert_eq!(Spans::arc(10, 0), spans(&[(0, 0), (11, u64::MAX)]));
+    fn a_range_through_zero_is_two_spans_of_the_line() {
+        let arc = |after, up_to| Spans::of_range(RingRange { after, up_to });
+        assert_eq!(arc(10, 20), spans(&[(11, 20)]));
+        assert_eq!(arc(20, 10), spans(&[(0, 10), (21, u64::MAX)]));
+        assert_eq!(arc(u64::MAX, 10), spans(&[(0, 10)]));
+        assert_eq!(arc(7, 7), Spans::all());
+        assert_eq!(arc(10, 0), spans(&[(0, 0), (11, u64::MAX)]));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod tables;
 mod world;
 
 use super::*;
+use crate::ring::RingRange;
 use crate::view::{Member, Status, View};
 use crate::{ActorId, Generation, SiloId, SiloName, ViewVersion, hash};
 use std::collections::BTreeMap;
@@ -76,6 +77,8 @@ impl Owners for SmallRing {
     fn spans_of(&self, silo: SiloId) -> Spans {
         let before = self.0.keys().last().into_iter().chain(self.0.keys());
         let arcs = before.zip(&self.0).filter(|(_, (_, owner))| **owner == silo);
-        arcs.fold(Spans::none(), |all, (after, (up_to, _))| all.union(&Spans::arc(*after, *up_to)))
+        arcs.fold(Spans::none(), |all, (after, (up_to, _))| {
+            all.union(&Spans::of_range(RingRange { after: *after, up_to: *up_to }))
+        })
     }
 }
