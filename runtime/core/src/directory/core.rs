@@ -6,8 +6,7 @@ use super::host::Hosted;
 use super::message::{DirectoryMessage, Place};
 use super::notices::Notices;
 use super::point_map::PointMap;
-use super::span::{Span, Spans};
-use crate::ring::Ring;
+use super::span::Spans;
 use crate::view::{Status, View};
 use crate::{ActorId, Instant, SiloId, SiloName, ViewVersion, reached};
 use std::collections::BTreeMap;
@@ -24,16 +23,6 @@ pub trait Owners: fmt::Debug + Send + Sync {
     fn owner(&self, point: u64) -> Option<SiloId>;
     /// Every point that this silo owns.
     fn spans_of(&self, silo: SiloId) -> Spans;
-}
-
-impl Owners for Ring {
-    fn owner(&self, point: u64) -> Option<SiloId> {
-        Ring::owner(self, point)
-    }
-
-    fn spans_of(&self, silo: SiloId) -> Spans {
-        Spans::of(self.pieces_of(silo).flat_map(|piece| piece.spans()).map(Span::from))
-    }
 }
 
 /// The directory's numbers.

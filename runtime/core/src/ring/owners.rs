@@ -10,9 +10,6 @@ impl Owners for Ring {
     }
 
     fn spans_of(&self, silo: SiloId) -> Spans {
-        Spans::of(
-            self.ranges_of(silo)
-                .flat_map(|range| range.spans().map(|s| Span { first: *s.start(), last: *s.end() })),
-        )
+        Spans::of(self.pieces_of(silo).flat_map(|piece| piece.spans()).map(Span::from))
     }
 }
