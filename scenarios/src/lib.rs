@@ -1,1 +1,4 @@
-//! To be written.
+//! Stories: what a cluster lives through, in a simulation and on real processes.
+#![deny(missing_docs)]
+
+pub mod bank;

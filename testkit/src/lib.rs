@@ -1,4 +1,6 @@
 //! Where everything meets: what tests of Quark share.
 #![deny(missing_docs)]
 
+pub mod sim;
+pub mod stage;
 pub mod store_conformance;

@@ -1,0 +1,274 @@
+//! A cluster in a simulated world.
+
+use crate::stage::Stage;
+use parking_lot::Mutex;
+use quark::membership::join_identity;
+use quark::{Client, ClientConfig, ClusterClient, Observer, Silo, SiloBuilder};
+use quark_core::{Generation, Instant, SiloId, SiloName};
+use quark_env::{BoxFuture, Clock, Entropy, Env, Store};
+use quark_sim::{Host, Identity, NodeId, WorldHandle};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Describes the silos: which actors they host, with which knobs.
+pub type Describe = Arc<dyn Fn(SiloBuilder) -> SiloBuilder + Send + Sync>;
+
+/// Silos and clients on the nodes of one world. Cheap to clone.
+#[derive(Clone)]
+pub struct SimCluster(Arc<Inner>);
+
+struct Inner {
+    world: WorldHandle,
+    name: String,
+    describe: Describe,
+    observer: Option<Arc<dyn Observer>>,
+    members: Mutex<BTreeMap<String, Member>>,
+    clients: Mutex<Vec<Arc<ClusterClient>>>,
+}
+
+struct Member {
+    node: NodeId,
+    silo: Option<Silo>,
+    starts: u32,
+}
+
+impl SimCluster {
+    /// A cluster without silos.
+    pub fn new(
+        world: WorldHandle,
+        name: &str,
+        describe: Describe,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            world,
+            name: name.into(),
+            describe,
+            observer,
+            members: Mutex::default(),
+            clients: Mutex::default(),
+        }))
+    }
+
+    /// The world it is in.
+    pub fn world(&self) -> &WorldHandle {
+        &self.0.world
+    }
+
+    /// The node of this name.
+    ///
+    /// Panics: if no silo of this name was ever started.
+    pub fn node(&self, name: &str) -> NodeId {
+        self.0.members.lock().get(name).unwrap_or_else(|| panic!("no silo `{name}`")).node
+    }
+
+    /// The running silo of this name.
+    pub fn silo(&self, name: &str) -> Option<Silo> {
+        self.0.members.lock().get(name).and_then(|m| m.silo.clone()).filter(|s| s.stopped().is_none())
+    }
+
+    /// Every silo that runs and has not stopped itself, with its name.
+    pub fn silos(&self) -> Vec<(String, Silo)> {
+        let members = self.0.members.lock();
+        let running = members.iter().filter_map(|(name, m)| Some((name.clone(), m.silo.clone()?)));
+        running.filter(|(_, silo)| silo.stopped().is_none()).collect()
+    }
+
+    /// Starts several silos at once and waits for all.
+    ///
+    /// Panics: if one does not start.
+    pub async fn start_all(&self, names: &[&str]) {
+        let starting: Vec<_> = names.iter().map(|name| self.begin_start(name)).collect();
+        for (name, started) in names.iter().zip(starting) {
+            started.await.unwrap_or_else(|reason| panic!("silo `{name}` did not start: {reason}"));
+        }
+    }
+
+    /// Starts a silo; the future says when it serves, or why it does not.
+    pub fn begin_start(&self, name: &str) -> BoxFuture<'static, Result<(), String>> {
+        let inner = &self.0;
+        let host = {
+            let mut members = inner.members.lock();
+            match members.get_mut(name) {
+                None => {
+                    let node = inner.world.add_node(name);
+                    members.insert(name.into(), Member { node, silo: None, starts: 1 });
+                    inner.world.host(node)
+                }
+                Some(member) => {
+                    member.silo = None;
+                    member.starts += 1;
+                    if inner.world.is_up(member.node) {
+                        inner.world.crash(member.node);
+                    }
+                    inner.world.restart(member.node)
+                }
+            }
+        };
+        let (cluster, name) = (self.clone(), name.to_owned());
+        let (tell, told) = oneshot::channel();
+        let task_host = host.clone();
+        host.spawn("silo-main", async move {
+            let started = cluster.boot(&task_host, &name).await;
+            if let Ok(silo) = &started {
+                let mut members = cluster.0.members.lock();
+                let member = members.get_mut(&name).expect("it was added before its task");
+                member.silo = Some(silo.clone());
+            }
+            let _ = tell.send(started.map(|_| ()));
+        });
+        Box::pin(async move { told.await.unwrap_or_else(|_| Err("it crashed while it started".into())) })
+    }
+
+    async fn boot(&self, host: &Host, name: &str) -> Result<Silo, String> {
+        let inner = &self.0;
+        let mut builder = (inner.describe)(Silo::builder(&inner.name));
+        if let Some(observer) = &inner.observer {
+            builder = builder.observer(observer.clone());
+        }
+        let silo_name = SiloName::new(name).map_err(|e| e.to_string())?;
+        let newcomer = builder.newcomer(silo_name, &host.address());
+        let world = Arc::new(host.clone());
+        let (clock, entropy, store): (Arc<dyn Clock>, Arc<dyn Entropy>, Arc<dyn Store>) =
+            (world.clone(), world.clone(), world.clone());
+        let id = join_identity(&clock, &entropy, &store, builder.membership_config(), &newcomer)
+            .await
+            .map_err(|e| e.to_string())?;
+        let identity = Identity {
+            cluster: inner.name.clone(),
+            contract_digest: newcomer.contract_digest,
+            ..Identity::new(id)
+        };
+        let transport = Arc::new(host.transport(identity));
+        let env = Env { clock, spawner: world, entropy, transport, store };
+        builder.start(env, &host.address()).await.map_err(|e| e.to_string())
+    }
+
+    /// A client on a node of its own.
+    pub fn connect(&self, name: &str, config: ClientConfig) -> Arc<ClusterClient> {
+        let inner = &self.0;
+        let node = inner.world.node(name).unwrap_or_else(|| inner.world.add_node(name));
+        let host = inner.world.host(node);
+        let id = SiloId::new(
+            SiloName::new(name).expect("a client's name is well formed"),
+            Generation(u64::from(host.incarnation())),
+        );
+        let identity = Identity { cluster: inner.name.clone(), ..Identity::new(id) };
+        let world = Arc::new(host.clone());
+        let transport = Arc::new(host.transport(identity));
+        let env = Env {
+            clock: world.clone(),
+            spawner: world.clone(),
+            entropy: world.clone(),
+            transport,
+            store: world,
+        };
+        let gateways: Vec<_> = self
+            .silos()
+            .iter()
+            .map(|(name, silo)| (silo.id(), inner.world.host(self.node(name)).address()))
+            .collect();
+        let client = Arc::new(ClusterClient::connect(env, &gateways, config));
+        inner.clients.lock().push(client.clone());
+        client
+    }
+
+    /// Every client that was connected.
+    pub fn clients(&self) -> Vec<Arc<ClusterClient>> {
+        self.0.clients.lock().clone()
+    }
+
+    /// Whether all running silos agree on who is active, and these are all the running ones.
+    pub fn has_converged(&self) -> bool {
+        let silos = self.silos();
+        let mut running: Vec<SiloId> = silos.iter().map(|(_, s)| s.id()).collect();
+        running.sort();
+        silos.iter().all(|(_, silo)| {
+            let view = silo.view();
+            view.version == silos[0].1.view().version
+                && view.active().map(|m| m.id).eq(running.iter().copied())
+        })
+    }
+
+    fn nodes_of(&self, groups: &[&[&str]]) -> Vec<Vec<NodeId>> {
+        groups.iter().map(|group| group.iter().map(|name| self.node(name)).collect()).collect()
+    }
+}
+
+impl Stage for SimCluster {
+    fn start(&self, name: &str) -> BoxFuture<'static, Result<(), String>> {
+        self.begin_start(name)
+    }
+
+    fn stop(&self, name: &str) -> BoxFuture<'static, ()> {
+        let silo = self.silo(name);
+        let host = self.0.world.host(self.node(name));
+        Box::pin(async move {
+            let Some(silo) = silo else { return };
+            let (tell, told) = oneshot::channel();
+            host.spawn("silo-stop", async move {
+                silo.stop().await;
+                let _ = tell.send(());
+            });
+            let _ = told.await;
+        })
+    }
+
+    fn crash(&self, name: &str) {
+        let node = self.node(name);
+        if let Some(member) = self.0.members.lock().get_mut(name) {
+            member.silo = None;
+        }
+        if self.0.world.is_up(node) {
+            self.0.world.crash(node);
+        }
+    }
+
+    fn pause(&self, name: &str) {
+        self.0.world.pause(self.node(name));
+    }
+
+    fn resume(&self, name: &str) {
+        self.0.world.resume(self.node(name));
+    }
+
+    fn partition(&self, groups: &[&[&str]]) {
+        let groups = self.nodes_of(groups);
+        let groups: Vec<&[NodeId]> = groups.iter().map(Vec::as_slice).collect();
+        self.0.world.partition(&groups);
+    }
+
+    fn heal(&self) {
+        self.0.world.heal_network();
+    }
+
+    fn client(&self, name: &str) -> BoxFuture<'static, Client> {
+        let client = self.connect(name, ClientConfig::default()).client();
+        Box::pin(std::future::ready(client))
+    }
+
+    fn active_by(&self, name: &str) -> BoxFuture<'static, Option<Vec<(String, u64)>>> {
+        let active = self
+            .silo(name)
+            .map(|silo| silo.view().active().map(|m| (m.id.name.to_string(), m.id.generation.0)).collect());
+        Box::pin(std::future::ready(active))
+    }
+
+    fn is_up(&self, name: &str) -> bool {
+        self.silo(name).is_some()
+    }
+
+    fn now(&self) -> Instant {
+        self.0.world.now_true()
+    }
+
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(self.0.world.sleep(time))
+    }
+
+    fn spawn(&self, part: BoxFuture<'static, ()>) {
+        self.0.world.driver("part", part);
+    }
+}

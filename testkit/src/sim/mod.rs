@@ -1,0 +1,5 @@
+//! The simulated stage.
+
+mod cluster;
+
+pub use cluster::{Describe, SimCluster};
