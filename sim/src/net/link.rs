@@ -47,7 +47,11 @@ pub(crate) struct Link {
 
 impl Link {
     /// The peer does not want us. Returns how many waiting frames were dropped.
-    pub(crate) fn refuse(&mut self) -> u64 {
+    ///
+    /// A new serial, because frames of this link incarnation may still be under way: they no longer count.
+    pub(crate) fn refuse(&mut self, serial: u32) -> u64 {
+        self.serial = serial;
+        self.to_port = None;
         let unsent = self.waiting.len() as u64;
         self.waiting.clear();
         self.lanes = Default::default();
@@ -150,8 +154,9 @@ impl State {
         let Some(to_port) = node.port.filter(|_| node.is_up) else { return self.give_up_dial(at) };
         if let Some((reason, dead)) = self.refusal(from_port, to_port) {
             quark_core::reached!("sim.net.refused");
+            let serial = self.net.next_serial();
             let link = self.net.links.get_mut(at).expect("checked above");
-            self.net.meters.unsent += link.refuse();
+            self.net.meters.unsent += link.refuse(serial);
             self.record(TraceKind::Link, from_node, 3);
             return self.tell(from_port, Incoming::Refused { peer: to, reason, dead });
         }
@@ -253,6 +258,7 @@ impl State {
         let event = (self.now, self.trace.events);
         if self.choices.chance(event, id, self.net.config.hint_lost_ppm) {
             quark_core::reached!("sim.net.hint_lost");
+            self.net.meters.hints_lost += 1;
         } else {
             self.tell(port, Incoming::LinkDown { peer });
         }

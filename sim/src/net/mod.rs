@@ -94,6 +94,8 @@ pub struct NetMeters {
     pub links_up: u64,
     /// Links that broke.
     pub links_down: u64,
+    /// Ends that were not told so.
+    pub hints_lost: u64,
 }
 
 impl NetMeters {

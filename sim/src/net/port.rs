@@ -104,11 +104,12 @@ impl State {
     /// A notice from a peer arrives, by now.
     pub(crate) fn notice_arrives(&mut self, at: u32) {
         let (port, notice) = self.net.notices.remove(at).expect("a notice arrives once");
+        let serial = self.net.next_serial();
         if let Incoming::Refused { peer, .. } = &notice
             && let Some(link) = self.net.ports[port as usize].peers.get(peer).copied()
             && let Some(link) = self.net.links.get_mut(link)
         {
-            self.net.meters.unsent += link.refuse();
+            self.net.meters.unsent += link.refuse(serial);
         }
         self.tell(port, notice);
     }

@@ -1,0 +1,157 @@
+//! The shared store: its verbs, and what it hides.
+
+use quark_core::{Version, WriteId};
+use quark_env::Store;
+use quark_env::store::{Batch, Expect, Partition, RecordKey, ScanRange, StoreError};
+use quark_sim::{Config, StoreConfig, World};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+fn batch(write_id: u128) -> Batch {
+    Batch::new("p", WriteId(write_id))
+}
+
+fn world(config: Config) -> (World, quark_sim::Host) {
+    let world = World::new(config);
+    let node = world.add_node("a");
+    let host = world.host(node);
+    (world, host)
+}
+
+#[test]
+fn versions_count_the_partitions_commits_and_are_never_reissued() {
+    let (mut world, store) = world(Config::new(1));
+    let key = RecordKey::new("p", "x");
+    world.block_on(async {
+        assert_eq!(store.read(&key).await, Ok(None));
+        assert_eq!(
+            store.commit(batch(1).expect_absent("x").put("x", "one")).await.expect("absent").version,
+            Version(1)
+        );
+        assert_eq!(store.commit(batch(2).put("y", "other")).await.expect("unchecked").version, Version(2));
+        assert_eq!(store.commit(batch(3).delete("x")).await.expect("unchecked").version, Version(3));
+        assert_eq!(store.commit(batch(4).put("x", "two")).await.expect("unchecked").version, Version(4));
+        let stale = store.commit(batch(5).expect_version("x", Version(1)).put("x", "three")).await;
+        let conflict = StoreError::Conflict {
+            partition: "p".into(),
+            row: "x".into(),
+            expected: Expect::Version(Version(1)),
+            found: Some(Version(4)),
+        };
+        assert_eq!(stale, Err(conflict), "delete and re-create do not fool a check");
+        let again = store.commit(batch(2).put("y", "other")).await.expect("known write id");
+        assert_eq!(again.version, Version(2), "a retry gets the first outcome");
+        let record = store.read(&key).await.expect("readable").expect("there");
+        assert_eq!(
+            (&record.value[..], record.version, record.write_id),
+            (&b"two"[..], Version(4), WriteId(4))
+        );
+        let rows = store.scan(ScanRange::prefix("p", ""), 10).await.expect("readable");
+        assert_eq!(rows.iter().map(|r| &*r.key.row).collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(store.scan(ScanRange::prefix("p", ""), 1).await.expect("readable").len(), 1);
+        let long = "n".repeat(2000);
+        assert!(matches!(store.commit(batch(6).put(&long, "")).await, Err(StoreError::TooLarge { .. })));
+    });
+    assert_eq!(world.meters().store.repeats, 1);
+    assert_eq!(world.partitions(), [Partition::from("p")]);
+}
+
+#[test]
+fn an_outage_is_unavailable_or_unknown_and_ends() {
+    let (mut world, store) = world(Config::new(2));
+    let handle = world.handle();
+    world.block_on(async {
+        handle.begin_store_outage();
+        let mut unknown = 0;
+        for n in 0..50 {
+            match store.commit(batch(n).put("x", "y")).await {
+                Err(StoreError::Unavailable(_)) => {}
+                Err(StoreError::Indeterminate(_)) => unknown += 1,
+                other => panic!("{other:?}"),
+            }
+            assert!(matches!(store.read(&RecordKey::new("p", "x")).await, Err(StoreError::Unavailable(_))));
+        }
+        assert!((1..50).contains(&unknown), "both answers occur: {unknown}");
+        handle.end_store_outage();
+        assert_eq!(store.commit(batch(100).put("x", "y")).await.expect("well again").version, Version(1));
+    });
+}
+
+#[test]
+fn a_hidden_outcome_is_settled_by_a_retry() {
+    let config = StoreConfig { indeterminate_ppm: 400_000, ..StoreConfig::default() };
+    let (mut world, store) = world(Config { store: config, ..Config::new(3) });
+    world.block_on(async {
+        for n in 0..200u64 {
+            let attempt = batch(n.into()).put("count", n.to_string());
+            let committed = loop {
+                match store.commit(attempt.clone()).await {
+                    Ok(committed) => break committed,
+                    Err(StoreError::Indeterminate(_)) => {}
+                    Err(other) => panic!("{other}"),
+                }
+            };
+            assert_eq!(committed.version, Version(n + 1), "each batch took effect exactly once");
+        }
+    });
+    let meters = world.meters().store;
+    assert!(meters.hidden_applied > 20 && meters.hidden_lost > 20 && meters.repeats > 20, "{meters:?}");
+}
+
+#[test]
+fn what_has_left_a_node_is_not_called_back_by_its_death() {
+    let mut applied = 0;
+    for seed in 0..40 {
+        let mut world = World::new(Config::new(seed));
+        let node = world.add_node("a");
+        let store = world.host(node);
+        world.spawn(node, "writer", async move {
+            store.commit(batch(1).put("x", "y")).await.expect("healthy store");
+        });
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let into = seen.clone();
+        world.watch_commits(move |commit| into.lock().expect("lock").push(commit.node));
+        world.run_for(Duration::from_micros(100));
+        world.crash(node);
+        let before = seen.lock().expect("lock").len();
+        world.run_for(Duration::from_secs(1));
+        let after = seen.lock().expect("lock").len();
+        assert_eq!(after, 1, "the request was on the wire");
+        assert_eq!(world.peek(&RecordKey::new("p", "x")).expect("readable").is_some(), after == 1);
+        applied += after - before;
+    }
+    assert!(applied > 10, "many took effect after the crash: {applied}");
+}
+
+#[test]
+fn a_corrupt_record_says_so_until_it_is_written_again() {
+    let (mut world, store) = world(Config::new(4));
+    let handle = world.handle();
+    let key = RecordKey::new("p", "x");
+    world.block_on(async {
+        store.commit(batch(1).put("x", "y")).await.expect("healthy");
+        assert!(handle.corrupt_record(&key, "bad checksum"));
+        assert!(matches!(store.read(&key).await, Err(StoreError::Corrupt { .. })));
+        assert!(matches!(store.scan(ScanRange::prefix("p", ""), 9).await, Err(StoreError::Corrupt { .. })));
+        let checked = store.commit(batch(2).expect_version("x", Version(1)).put("x", "z")).await;
+        assert!(matches!(checked, Err(StoreError::Corrupt { .. })));
+        store.commit(batch(3).put("x", "z")).await.expect("unchecked");
+        assert!(store.read(&key).await.expect("readable").is_some());
+        assert!(!handle.corrupt_record(&RecordKey::new("p", "none"), "no such row"));
+    });
+}
+
+#[test]
+fn one_node_may_lose_the_store_alone() {
+    let mut world = World::new(Config::new(5));
+    let (a, b) = (world.add_node("a"), world.add_node("b"));
+    let (lost, well) = (world.host(a), world.host(b));
+    world.cut_store(a);
+    let key = RecordKey::new("p", "x");
+    world.block_on(async {
+        assert!(lost.read(&key).await.is_err());
+        assert!(well.read(&key).await.is_ok());
+    });
+    world.heal_store();
+    world.block_on(async { assert!(lost.read(&key).await.is_ok()) });
+}
