@@ -84,7 +84,8 @@ fn write(connection: &Connection, batch: &Batch, state: &mut PartitionState) -> 
         match op {
             Op::Put { row, value } => {
                 let mut statement = connection.prepare_cached(schema::PUT)?;
-                statement.execute(params![id, &**row, state.version, &write_id[..], &**value])?;
+                let checksum = schema::checksum(&batch.partition, row, state.version, write_id, value);
+                statement.execute(params![id, &**row, state.version, &write_id[..], checksum, &**value])?;
             }
             Op::Delete { row } => {
                 connection.prepare_cached(schema::DELETE)?.execute(params![id, &**row])?;

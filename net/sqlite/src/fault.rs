@@ -1,6 +1,7 @@
 //! What SQLite's errors mean for a caller.
 
 use quark_env::store::{Partition, StoreError};
+use rusqlite::types::Type;
 use rusqlite::{Error, ErrorCode};
 use std::sync::Arc;
 
@@ -19,6 +20,12 @@ pub(crate) fn is_corrupt(error: &Error) -> bool {
                 | Error::IntegralValueOutOfRange(..)
                 | Error::Utf8Error(..)
         )
+}
+
+/// A record that reads well and is not what was written.
+pub(crate) fn bad_checksum() -> Error {
+    let column = 3; // where the queries of `schema` have the checksum
+    Error::FromSqlConversionFailure(column, Type::Integer, "the checksum does not match".into())
 }
 
 /// The error of something that certainly did not happen.

@@ -37,6 +37,7 @@ pub struct SqliteStore {
     path: PathBuf,
     commits: Arc<Queue<Pending>>,
     questions: Arc<Queue<Question>>,
+    /// The writer first.
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -123,10 +124,14 @@ impl Store for SqliteStore {
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        self.commits.finish();
+        // The readers go first: whoever closes the last connection of all processes copies the log into the file
+        // and removes it, and two that close at the same moment would leave that to each other.
         self.questions.finish();
         let this = thread::current().id();
-        for thread in self.threads.drain(..) {
+        for (at, thread) in self.threads.drain(..).enumerate().rev() {
+            if at == 0 {
+                self.commits.finish();
+            }
             // A reply's waker may drop the last handle of a store, on the store's own thread: it cannot wait for
             // itself, and ends when it returns to its queue.
             if thread.thread().id() != this {

@@ -126,10 +126,11 @@ pub enum OpenError {
 pub(crate) fn open_first(path: &Path, options: &Options) -> Result<Connection, OpenError> {
     check_path(path)?;
     let explain = |error| explain(path, options, error);
-    let connection = connect(path, options).map_err(explain)?;
+    let connection = connect(path).map_err(explain)?;
     if connection.is_readonly(MAIN_DB).map_err(explain)? {
         return Err(OpenError::FileNotWritable { path: path.into() });
     }
+    configure(&connection, options).map_err(explain)?;
     // Before anything is changed: the file may not be ours.
     recognise(&connection, path, options)?;
     use_log(&connection, path, options)?;
@@ -149,7 +150,8 @@ pub(crate) fn open_first(path: &Path, options: &Options) -> Result<Connection, O
 
 /// Opens a further connection to a file that is open.
 pub(crate) fn open_further(path: &Path, options: &Options) -> Result<Connection, OpenError> {
-    let connection = connect(path, options).and_then(|connection| {
+    let connection = connect(path).and_then(|connection| {
+        configure(&connection, options)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     });
@@ -174,10 +176,13 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-fn connect(path: &Path, options: &Options) -> Result<Connection, Error> {
+fn connect(path: &Path) -> Result<Connection, Error> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    Connection::open_with_flags(path, flags)
+}
+
+fn configure(connection: &Connection, options: &Options) -> Result<(), Error> {
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(32);
     let synchronous = match options.durability {
@@ -188,8 +193,7 @@ fn connect(path: &Path, options: &Options) -> Result<Connection, Error> {
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
-    Ok(connection)
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)
 }
 
 /// Whether the file is empty (false) or ours (true).

@@ -79,12 +79,16 @@ fn scan(connection: &Connection, range: &ScanRange, limit: usize) -> Result<Vec<
 }
 
 fn record(partition: &Partition, row: &Row<'_>) -> Result<Record, rusqlite::Error> {
-    let write_id: [u8; 16] = row.get(2)?;
+    let (name, version, write_id) = (row.get::<_, Arc<str>>(0)?, row.get(1)?, row.get(2)?);
+    let value: Vec<u8> = row.get(4)?;
+    if row.get::<_, u32>(3)? != schema::checksum(partition, &name, version, write_id, &value) {
+        return Err(fault::bad_checksum());
+    }
     Ok(Record {
-        key: RecordKey { partition: partition.clone(), row: row.get::<_, Arc<str>>(0)? },
-        version: Version(row.get(1)?),
+        key: RecordKey { partition: partition.clone(), row: name },
+        version: Version(version),
         write_id: WriteId(u128::from_be_bytes(write_id)),
-        value: Bytes::from(row.get::<_, Vec<u8>>(3)?),
+        value: Bytes::from(value),
     })
 }
 

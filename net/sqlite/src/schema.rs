@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! partitions  id -> name, version, recent     one row per partition, never deleted: versions are never reissued
-//! records     (partition id, row) -> version, write_id, value
+//! records     (partition id, row) -> version, write_id, checksum, value
 //! identity    one row: the cluster that the file belongs to
 //! ```
 //!
@@ -11,10 +11,12 @@
 //! B-tree, hence more pages in the log, where the ring lies in a row that the commit has to write anyway. And since
 //! the place in the ring gives the commit's number, the first outcome needs no room.
 //!
+//! The checksum finds what SQLite does not: it knows when its own structure is damaged, not when a value is.
+//!
 //! Partition names are interned, so that a record's key is short and the records of a partition lie together.
 
 use quark_core::WriteId;
-use quark_env::store::WRITE_IDS_KEPT;
+use quark_env::store::{Partition, WRITE_IDS_KEPT};
 
 /// Marks our files (`PRAGMA application_id`): "QURK".
 pub(crate) const APPLICATION_ID: i64 = 0x5155_524B;
@@ -36,6 +38,7 @@ pub(crate) const CREATE: &str = "
         row TEXT NOT NULL,
         version INTEGER NOT NULL,
         write_id BLOB NOT NULL,
+        checksum INTEGER NOT NULL,
         value BLOB NOT NULL,
         PRIMARY KEY (partition, row)
     ) STRICT, WITHOUT ROWID;
@@ -46,20 +49,34 @@ pub(crate) const ADD_PARTITION: &str = "INSERT INTO partitions (name, version, r
 pub(crate) const ADVANCE_PARTITION: &str = "UPDATE partitions SET version = ?2, recent = ?3 WHERE id = ?1";
 pub(crate) const FIND_VERSION: &str = "SELECT version FROM records WHERE partition = ?1 AND row = ?2";
 pub(crate) const PUT: &str = "
-    INSERT INTO records (partition, row, version, write_id, value) VALUES (?1, ?2, ?3, ?4, ?5)
+    INSERT INTO records (partition, row, version, write_id, checksum, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
     ON CONFLICT (partition, row) DO UPDATE
-    SET version = excluded.version, write_id = excluded.write_id, value = excluded.value";
+    SET version = excluded.version, write_id = excluded.write_id, checksum = excluded.checksum, value = excluded.value";
 pub(crate) const DELETE: &str = "DELETE FROM records WHERE partition = ?1 AND row = ?2";
 /// `CROSS JOIN` tells SQLite to keep this order: first the partition, then its rows.
 pub(crate) const READ: &str = "
-    SELECT r.row, r.version, r.write_id, r.value FROM partitions p CROSS JOIN records r
+    SELECT r.row, r.version, r.write_id, r.checksum, r.value FROM partitions p CROSS JOIN records r
     WHERE p.name = ?1 AND r.partition = p.id AND r.row = ?2";
 pub(crate) const SCAN_FROM: &str = "
-    SELECT r.row, r.version, r.write_id, r.value FROM partitions p CROSS JOIN records r
+    SELECT r.row, r.version, r.write_id, r.checksum, r.value FROM partitions p CROSS JOIN records r
     WHERE p.name = ?1 AND r.partition = p.id AND r.row >= ?2 ORDER BY r.row LIMIT ?3";
 pub(crate) const SCAN_BETWEEN: &str = "
-    SELECT r.row, r.version, r.write_id, r.value FROM partitions p CROSS JOIN records r
+    SELECT r.row, r.version, r.write_id, r.checksum, r.value FROM partitions p CROSS JOIN records r
     WHERE p.name = ?1 AND r.partition = p.id AND r.row >= ?2 AND r.row < ?4 ORDER BY r.row LIMIT ?3";
+
+/// The checksum of a record (crc32c). Its key is part of it, so that a value cannot pass for another row's.
+pub(crate) fn checksum(
+    partition: &Partition,
+    row: &str,
+    version: u64,
+    write_id: [u8; ID_BYTES],
+    value: &[u8],
+) -> u32 {
+    const NO_UTF8: &[u8] = &[0xFF]; // between the names, or ("a", "bc") would be ("ab", "c")
+    let parts =
+        [partition.0.as_bytes(), NO_UTF8, row.as_bytes(), NO_UTF8, &version.to_be_bytes(), &write_id, value];
+    parts.into_iter().fold(0, crc32c::crc32c_append)
+}
 
 const ID_BYTES: usize = 16;
 
