@@ -2,3 +2,6 @@
 #![deny(missing_docs)]
 
 pub mod bank;
+pub mod cli;
+pub mod stories;
+pub mod workload;

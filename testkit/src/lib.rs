@@ -1,6 +1,8 @@
 //! Where everything meets: what tests of Quark share.
 #![deny(missing_docs)]
 
+pub mod runner;
 pub mod sim;
 pub mod stage;
 pub mod store_conformance;
+pub mod story;

@@ -34,9 +34,10 @@ impl Forwarded {
         gone
     }
 
-    /// Drops what is past its deadline: its caller has stopped waiting.
-    pub fn expire(&mut self, now: Instant) {
+    /// Drops what is past its deadline: its caller has stopped waiting. Returns when the next one is.
+    pub fn expire(&mut self, now: Instant) -> Option<Instant> {
         self.calls.retain(|_, (_, deadline)| *deadline > now);
+        self.calls.values().map(|(_, deadline)| *deadline).min()
     }
 
     /// How many calls are remembered.

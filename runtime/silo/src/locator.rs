@@ -195,9 +195,9 @@ impl Kernel {
 
     /// Periodic housekeeping of everything that has deadlines.
     pub(crate) fn sweep(self: &Arc<Self>, now: Instant) -> Option<Instant> {
-        let next = self.expire_calls(now);
-        self.expire_held(now);
-        self.forwarded.lock().expire(now);
-        next
+        let calls = self.expire_calls(now);
+        let held = self.expire_held(now);
+        let forwarded = self.forwarded.lock().expire(now);
+        [calls, held, forwarded].into_iter().flatten().min()
     }
 }

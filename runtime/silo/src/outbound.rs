@@ -36,6 +36,7 @@ impl Kernel {
             ReplyTo::Peer(origin) => {
                 reached!("outbound.forwarded");
                 self.forwarded.lock().insert(origin, message.call, to, message.deadline);
+                self.sweeper.wake_by(message.deadline);
                 self.send_moved(origin, message.call, &message.actor, to);
             }
             ReplyTo::Nobody => {}

@@ -70,7 +70,9 @@ impl Kernel {
                     }));
                 }
                 reached!("placing.held");
-                directory.held.push_back(message.take().expect("handed in"));
+                let message = message.take().expect("handed in");
+                self.sweeper.wake_by(message.deadline);
+                directory.held.push_back(message);
                 Direction::Held
             }
             Resolution::Vacant => self.place(directory, &actor, message),
@@ -183,21 +185,23 @@ impl Kernel {
         self.send_control(to, &ControlMessage::Directory(message));
     }
 
-    /// Drops held requests whose deadline has passed. Their callers have been told by their own clocks.
-    pub(crate) fn expire_held(&self, now: Instant) {
-        let late: Vec<Message> = {
+    /// Drops held requests whose deadline has passed; their callers have been told by their own clocks. Returns when
+    /// the next one passes.
+    pub(crate) fn expire_held(&self, now: Instant) -> Option<Instant> {
+        let (late, next): (Vec<Message>, _) = {
             let mut directory = self.directory.lock();
             if directory.held.is_empty() {
-                return;
+                return None;
             }
             let (late, held): (VecDeque<_>, VecDeque<_>) =
                 std::mem::take(&mut directory.held).into_iter().partition(|m| m.deadline <= now);
             directory.held = held;
-            late.into()
+            (late.into(), directory.held.iter().map(|m| m.deadline).min())
         };
         for message in late {
             self.finish(&message, Failure::DeadlineBeforeRun.into());
         }
+        next
     }
 
     /// Ends every held request: the silo stops.

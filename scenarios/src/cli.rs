@@ -1,0 +1,259 @@
+//! Running stories from a command line: all of them over a range of seeds, or one again to read it.
+
+use crate::stories;
+use quark_testkit::runner::{self, Report};
+use quark_testkit::story::Scenario;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Names of stories; empty for all.
+    pub stories: Vec<String>,
+    /// Seeds of each.
+    pub seeds: Range<u64>,
+    /// How many at a time.
+    pub jobs: usize,
+    /// Stop at the first failure.
+    pub fail_fast: bool,
+    /// Print one JSON object instead of text.
+    pub json: bool,
+}
+
+/// Reads `A..B`, or a single seed.
+///
+/// Errors: a sentence that names what was given.
+pub fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
+    let bad = || format!("`{text}` is no range of seeds: write A..B, as in 0..1000, or a single number");
+    match text.split_once("..") {
+        Some((from, to)) => {
+            let range = from.parse().map_err(|_| bad())?..to.parse().map_err(|_| bad())?;
+            if range.is_empty() { Err(format!("the range of seeds `{text}` is empty")) } else { Ok(range) }
+        }
+        None => text.parse().map(|seed| seed..seed + 1).map_err(|_| bad()),
+    }
+}
+
+/// The stories of these names, or all.
+///
+/// Errors: a sentence that names the unknown story and those that there are.
+pub fn select(names: &[String]) -> Result<Vec<Scenario>, String> {
+    let all = stories::all();
+    if names.is_empty() {
+        return Ok(all);
+    }
+    names
+        .iter()
+        .map(|name| {
+            all.iter().find(|s| s.name == name).copied().ok_or_else(|| {
+                let known: Vec<_> = all.iter().map(|s| s.name).collect();
+                format!("there is no story `{name}`; there are: {}", known.join(", "))
+            })
+        })
+        .collect()
+}
+
+/// Lists the stories.
+pub fn list(json: bool) {
+    for story in stories::all() {
+        if json {
+            println!(
+                "{}",
+                json!({ "name": story.name, "premise": story.premise, "sometimes": story.sometimes })
+            );
+        } else {
+            println!("{}\n    {}", story.name, story.premise);
+        }
+    }
+}
+
+/// Runs the plan; `true` if everything was good.
+///
+/// Errors: what was wrong with the plan.
+pub fn run(plan: &Plan) -> Result<bool, String> {
+    let stories = select(&plan.stories)?;
+    let started = now();
+    let before = quark_core::probe::snapshot();
+    let total = stories.len() * (plan.seeds.end - plan.seeds.start) as usize;
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let reports: Mutex<Vec<(&'static str, Report)>> = Mutex::default();
+    let shows_progress = !plan.json && std::io::stderr().is_terminal();
+    quiet_panics();
+    std::thread::scope(|scope| {
+        for _ in 0..plan.jobs.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= total || stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let story = &stories[at % stories.len()];
+                    let seed = plan.seeds.start + (at / stories.len()) as u64;
+                    let report = runner::check(story, seed);
+                    if !report.violations.is_empty() && plan.fail_fast {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    let mut reports = reports.lock().expect("no panic while held");
+                    if shows_progress {
+                        eprint!("\r\x1b[K{}/{total} runs, {} seed {seed}", reports.len() + 1, story.name);
+                        let _ = std::io::stderr().flush();
+                    }
+                    reports.push((story.name, report));
+                }
+            });
+        }
+    });
+    if shows_progress {
+        eprint!("\r\x1b[K");
+    }
+    let mut reports = reports.into_inner().expect("no panic while held");
+    reports.sort_by_key(|(name, report)| (*name, report.seed));
+    let unreached = unreached(&stories, &before, plan);
+    let wall = now().saturating_sub(started);
+    if plan.json {
+        print_json(&stories, &reports, &unreached);
+    } else {
+        print_summary(&stories, &reports, &unreached, wall);
+    }
+    Ok(unreached.is_empty() && reports.iter().all(|(_, r)| r.violations.is_empty()))
+}
+
+/// The probes that the stories name and no run reached. Only a range that is large enough can say so.
+fn unreached(stories: &[Scenario], before: &BTreeMap<&'static str, u64>, plan: &Plan) -> Vec<String> {
+    if plan.seeds.end - plan.seeds.start < SEEDS_FOR_PROBES {
+        return Vec::new();
+    }
+    let after = quark_core::probe::snapshot();
+    let hit = |probe: &str| after.get(probe).unwrap_or(&0) > before.get(probe).unwrap_or(&0);
+    stories
+        .iter()
+        .flat_map(|s| s.sometimes.iter().map(|probe| (s.name, *probe)))
+        .filter(|(_, probe)| !hit(probe))
+        .map(|(story, probe)| format!("{story}: {probe}"))
+        .collect()
+}
+
+/// Fewer seeds than this cannot be expected to reach every rare path.
+const SEEDS_FOR_PROBES: u64 = 50;
+
+fn print_json(stories: &[Scenario], reports: &[(&'static str, Report)], unreached: &[String]) {
+    let failures: Vec<_> = failures(reports)
+        .map(|(name, report, violation)| {
+            json!({
+                "scenario": name, "seed": report.seed,
+                "checker": violation.checker, "message": violation.message,
+            })
+        })
+        .collect();
+    println!(
+        "{}",
+        json!({
+            "stories": stories.len(), "runs": reports.len(), "failures": failures, "unreached": unreached,
+            "simulated_s": simulated(reports).as_secs(),
+            "delivered": reports.iter().map(|(_, r)| r.delivered).sum::<u64>(),
+        })
+    );
+}
+
+fn failures<'a>(
+    reports: &'a [(&'static str, Report)],
+) -> impl Iterator<Item = (&'static str, &'a Report, &'a quark_testkit::story::Violation)> {
+    reports.iter().filter_map(|(name, report)| Some((*name, report, report.violations.first()?)))
+}
+
+fn simulated(reports: &[(&'static str, Report)]) -> Duration {
+    reports.iter().map(|(_, r)| r.simulated).sum()
+}
+
+fn print_summary(
+    stories: &[Scenario],
+    reports: &[(&'static str, Report)],
+    unreached: &[String],
+    wall: Duration,
+) {
+    for story in stories {
+        let runs: Vec<_> = reports.iter().filter(|(name, _)| *name == story.name).collect();
+        let failed = runs.iter().filter(|(_, r)| !r.violations.is_empty()).count();
+        let verdict = if failed == 0 { "ok" } else { "FAILED" };
+        println!("{verdict:>6}  {:<26} {:>6} seeds, {failed} failed", story.name, runs.len());
+    }
+    for (name, report, violation) in failures(reports).take(FAILURES_SHOWN) {
+        println!();
+        println!("{name}, seed {}: {} violated at {:?}", report.seed, violation.checker, violation.at);
+        println!("    {}", violation.message);
+        println!("    replay: quark sim replay {name} --seed {}", report.seed);
+    }
+    for probe in unreached {
+        println!("never reached by {probe}: the story has not run");
+    }
+    let simulated = simulated(reports);
+    println!();
+    println!(
+        "{} runs in {:.1} s ({:.1} a second), {:.2} simulated hours ({:.0} times real time)",
+        reports.len(),
+        wall.as_secs_f64(),
+        reports.len() as f64 / wall.as_secs_f64().max(0.001),
+        simulated.as_secs_f64() / 3600.0,
+        simulated.as_secs_f64() / wall.as_secs_f64().max(0.001),
+    );
+}
+
+/// How many failures are described; the rest is counted.
+const FAILURES_SHOWN: usize = 10;
+
+/// Tells one seed of a story again, and prints it to be read.
+///
+/// Errors: an unknown story.
+pub fn replay(name: &str, seed: u64, json: bool) -> Result<bool, String> {
+    let story = select(&[name.to_owned()])?[0];
+    quiet_panics();
+    let report = runner::tell(&story, seed);
+    if json {
+        print_json(&[story], &[(story.name, report.clone())], &[]);
+        return Ok(report.violations.is_empty());
+    }
+    println!("{}, seed {seed}\n{}\n", story.name, story.premise);
+    for step in &report.steps {
+        println!("{:>12}  {:<8} {}", format!("{:?}", step.at), step.part, step.text);
+    }
+    println!();
+    for violation in &report.violations {
+        println!(
+            "{:>12}  VIOLATED {}: {}",
+            format!("{:?}", violation.at),
+            violation.checker,
+            violation.message
+        );
+    }
+    println!(
+        "{}: trace {:016x} over {} events, {} frames delivered, {:.1} s simulated",
+        if report.violations.is_empty() { "good" } else { "FAILED" },
+        report.hash.0,
+        report.hash.1,
+        report.delivered,
+        report.simulated.as_secs_f64(),
+    );
+    Ok(report.violations.is_empty())
+}
+
+/// A panic inside a run becomes a violation; its text needs no second copy on the terminal.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|_| {}));
+}
+
+/// Real time, for the summary only.
+fn now() -> Duration {
+    #[expect(clippy::disallowed_types, reason = "the summary says how long the runs took in real time")]
+    {
+        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        #[expect(clippy::disallowed_methods, reason = "as above")]
+        START.get_or_init(std::time::Instant::now).elapsed()
+    }
+}

@@ -1,0 +1,111 @@
+//! Tells a scenario with a seed: safety under chaos, then everything is healed and the cluster has to converge,
+//! serve, and leave nothing behind; then the checkers read the history; then all of it once more, to the same hash.
+
+use crate::sim::SimCluster;
+use crate::story::{Scenario, Step, Story, Violation};
+use quark_core::Instant;
+use quark_sim::World;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What one telling gave.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// What did not hold; empty is good.
+    pub violations: Vec<Violation>,
+    /// The story as told.
+    pub steps: Vec<Step>,
+    /// How much true time passed in the world.
+    pub simulated: Duration,
+    /// Frames delivered.
+    pub delivered: u64,
+    /// The rolling hash over every event and its number.
+    pub hash: (u64, u64),
+}
+
+/// How long a healed cluster may take to agree: eviction, a lease, a hand-over, and slack for slow worlds.
+const CONVERGE: Duration = Duration::from_secs(120);
+/// How long until every table is empty: the longest deadline, and a tick.
+const QUIESCE: Duration = Duration::from_secs(45);
+
+/// Tells the scenario twice with this seed.
+pub fn check(scenario: &Scenario, seed: u64) -> Report {
+    let mut report = tell(scenario, seed);
+    if report.violations.is_empty() {
+        let again = tell(scenario, seed);
+        if again.hash != report.hash {
+            report.violations.push(Violation {
+                checker: "I12".into(),
+                message: format!(
+                    "the same seed gave another trace: {:x?} and {:x?}",
+                    report.hash, again.hash
+                ),
+                at: Instant::ZERO,
+            });
+        }
+    }
+    report
+}
+
+/// Tells the scenario once.
+pub fn tell(scenario: &Scenario, seed: u64) -> Report {
+    let mut world = World::new((scenario.world)(seed));
+    let describe = scenario.describe;
+    let cluster = SimCluster::new(world.handle(), "story", Arc::new(describe), None);
+    let story = Story::new(cluster);
+    let told = story.clone();
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        world.block_on(async {
+            (scenario.tell)(told.clone()).await;
+            epilogue(&told).await;
+        });
+    }));
+    let mut violations = story.violations();
+    if let Err(panic) = outcome {
+        let message = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+            .unwrap_or_else(|| "a panic without a message".into());
+        let checker = ["tripwire", "deadlock"].into_iter().find(|c| message.contains(c)).unwrap_or("panic");
+        violations.push(Violation { checker: checker.into(), message, at: story.world.now_true() });
+    }
+    let meters = story.world.meters();
+    Report {
+        seed,
+        violations,
+        steps: story.steps(),
+        simulated: story.world.now_true().since(Instant::ZERO),
+        delivered: meters.network.delivered,
+        hash: story.world.hash(),
+    }
+}
+
+/// Heals everything; then the cluster has to agree, and nothing may be left behind.
+async fn epilogue(story: &Story) {
+    story.finally("everything is healed");
+    story.world.heal_network();
+    story.world.heal_store();
+    for node in story.world.nodes() {
+        story.world.resume(node);
+    }
+    let cluster = story.cluster.clone();
+    let agreed =
+        story.eventually("I7", "all silos agree on who is there", CONVERGE, || cluster.has_converged()).await;
+    if !agreed {
+        return;
+    }
+    let cluster = story.cluster.clone();
+    story
+        .eventually("I11", "every table is empty", QUIESCE, || {
+            cluster.clients().iter().all(|c| c.pending() == 0)
+                && cluster.silos().iter().all(|(_, silo)| {
+                    let status = silo.status();
+                    status.pending == 0 && status.held == 0 && status.forwarded == 0
+                })
+        })
+        .await;
+}
