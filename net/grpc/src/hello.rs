@@ -140,3 +140,6 @@ const WELCOME: &str = "quark-welcome-bin";
 const REFUSAL: &str = "quark-refusal-bin";
 const REASON_CHARS_MAX: usize = 512;
 const ADDRESS_BYTES_MAX: usize = 256;
+
+#[cfg(test)]
+mod tests;

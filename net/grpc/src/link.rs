@@ -66,6 +66,11 @@ impl Link {
         self.writer.wake();
     }
 
+    #[cfg(test)]
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(*self.lock(), Phase::Ended(_))
+    }
+
     /// Makes the writer look at its queue.
     pub(crate) fn wake_writer(&self) {
         self.writer.wake();
@@ -172,3 +177,6 @@ fn deliver(link: &Link, from: SiloId, inbound: &Inbound, frames: Vec<bytes::Byte
     inbound.put(from, link.lane, frames);
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,9 @@ async fn serve(shared: Arc<Shared>, tcp: TcpStream, remote: SocketAddr, _seat: O
             quark_core::reached!("grpc.stranger.slow");
             tracing::warn!(%remote, timeout = ?limits.handshake_timeout, "connection closed: no handshake in time");
             return;
-        }
+        },
+        // Nobody is greeted any more.
+        () = shared.closing.cancelled() => return,
     }
     tokio::select! {
         biased;
@@ -266,3 +268,6 @@ const STREAMS_MAX: u32 = 2;
 const HEADER_BYTES_MAX: u32 = 16 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const HANG_UP_TIMEOUT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

@@ -152,10 +152,7 @@ impl Transport for GrpcTransport {
         if frame.len() > bytes_max {
             return Err(SendError::TooLarge { bytes: frame.len(), bytes_max });
         }
-        if shared.closing.is_cancelled() {
-            return Err(SendError::Closed);
-        }
-        shared.roster.find(to).ok_or(SendError::NotConnected)?.try_send(lane, frame, &shared.limits)
+        shared.roster.with_known(to, |peer| peer.try_send(lane, frame, &shared.limits))
     }
 
     fn poll_recv(&self, cx: &mut Context<'_>, out: &mut Vec<Incoming>, max: usize) -> Poll<usize> {

@@ -133,6 +133,7 @@ fn a_link_that_was_replaced_takes_nothing_down_with_it() {
     let new = Link::new(Lane::User);
     send(&peer, Lane::User, "waits");
     assert_eq!(peer.attach_accepted(&new, None), (Announce::LinkDown, false));
+    assert!(old.has_ended(), "or its last frames could be read after the new link's first");
     assert_eq!(peer.detach(&old), Announce::Nothing);
     assert_eq!(batch(&peer, &old), [""; 0]);
     assert_eq!(batch(&peer, &new), ["waits"]);

@@ -5,4 +5,5 @@ mod breakage;
 mod exchange;
 mod harness;
 mod hostile;
+mod order;
 mod refusal;
