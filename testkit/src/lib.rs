@@ -1,6 +1,9 @@
 //! Where everything meets: what tests of Quark share.
 #![deny(missing_docs)]
 
+pub mod checkers;
+pub mod history;
+pub mod recorder;
 pub mod runner;
 pub mod sim;
 pub mod stage;

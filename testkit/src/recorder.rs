@@ -1,0 +1,269 @@
+//! Writes the history of a run down, from every side that can see it.
+
+use crate::history::{ClientEvent, History, Record, SiloEvent, SiloRecord, TurnStarted, What, WorldEvent};
+use parking_lot::Mutex;
+use quark::{Event, Observer, SiloStatus};
+use quark_core::codec::{self, CodecLimits};
+use quark_core::{Epoch, Generation, Instant, SiloId, SiloName};
+use quark_env::store::Op;
+use quark_sim::{Commit, WorldHandle};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Tells true time, which no silo knows.
+pub type TrueTime = Arc<dyn Fn() -> Instant + Send + Sync>;
+
+/// Appends to one bounded history. Hand it to the cluster as its observer.
+pub struct Recorder {
+    now_true: TrueTime,
+    state: Mutex<State>,
+    records_max: usize,
+}
+
+#[derive(Default)]
+struct State {
+    records: Vec<Record>,
+    dropped: u64,
+    /// The newest generation that was heard of each name.
+    newest: BTreeMap<SiloName, Generation>,
+    /// Reasons and outcomes are few and come often: each is kept once.
+    texts: BTreeSet<Arc<str>>,
+}
+
+/// About 250 MB: a story that needs more should be two stories.
+const RECORDS_MAX: usize = 1 << 20;
+/// Free text beyond this is kept without looking for its twin.
+const TEXTS_MAX: usize = 1024;
+
+/// The first fields of the row that fences an actor, as the silo writes it.
+#[derive(Deserialize)]
+struct OwnerRow {
+    epoch: Epoch,
+    silo: SiloId,
+}
+
+impl Recorder {
+    /// A recorder with an empty history of at most a million records.
+    pub fn new(now_true: TrueTime) -> Arc<Self> {
+        Self::bounded(now_true, RECORDS_MAX)
+    }
+
+    /// A recorder that counts what comes after its first `records_max` records, and does not keep it.
+    pub fn bounded(now_true: TrueTime, records_max: usize) -> Arc<Self> {
+        Arc::new(Self { now_true, state: Mutex::default(), records_max })
+    }
+
+    /// A recorder in a simulated world, which also watches its store.
+    pub fn of_world(world: &WorldHandle) -> Arc<Self> {
+        let clock = world.clone();
+        let recorder = Self::new(Arc::new(move || clock.now_true()));
+        let watcher = recorder.clone();
+        world.watch_commits(move |commit| watcher.committed(commit));
+        recorder
+    }
+
+    /// A client invoked an operation, or it returned.
+    pub fn client(&self, event: ClientEvent) {
+        self.append((self.now_true)(), What::Client(event));
+    }
+
+    /// The world did something.
+    pub fn world(&self, event: WorldEvent) {
+        self.append((self.now_true)(), What::World(event));
+    }
+
+    /// The silo of this name lost power. Nothing, if no silo of this name has been heard of.
+    pub fn crashed(&self, name: &str) {
+        self.about(name, WorldEvent::Crashed);
+    }
+
+    /// The silo of this name froze.
+    pub fn paused(&self, name: &str) {
+        self.about(name, WorldEvent::Paused);
+    }
+
+    /// The silo of this name goes on.
+    pub fn resumed(&self, name: &str) {
+        self.about(name, WorldEvent::Resumed);
+    }
+
+    /// What a silo says that it holds.
+    pub fn sampled(&self, silo: SiloId, status: SiloStatus) {
+        self.world(WorldEvent::Sampled { silo, status });
+    }
+
+    /// The history so far.
+    pub fn history(&self) -> History {
+        let state = self.state.lock();
+        History::new(state.records.clone(), state.dropped)
+    }
+
+    /// The history so far; the recorder goes on with an empty one.
+    pub fn take_history(&self) -> History {
+        let mut state = self.state.lock();
+        let dropped = std::mem::take(&mut state.dropped);
+        History::new(std::mem::take(&mut state.records), dropped)
+    }
+
+    fn about(&self, name: &str, event: impl FnOnce(SiloId) -> WorldEvent) {
+        let Ok(name) = SiloName::new(name) else { return };
+        let newest = self.state.lock().newest.get(&name).copied();
+        if let Some(generation) = newest {
+            self.world(event(SiloId::new(name, generation)));
+        }
+    }
+
+    /// Runs while the world is locked: must not ask it for the time.
+    fn committed(&self, commit: &Commit<'_>) {
+        let puts = |op: &Op| match op {
+            Op::Put { row, .. } => Some(row.clone()),
+            _ => None,
+        };
+        let claim = commit.batch.ops.iter().find_map(|op| match op {
+            Op::Put { row, value } if &**row == "owner" => {
+                codec::decode::<OwnerRow>(value, CodecLimits::default()).ok()
+            }
+            _ => None,
+        });
+        let event = WorldEvent::StoreCommit {
+            by: (commit.node.index(), commit.incarnation),
+            partition: commit.batch.partition.0.clone(),
+            version: commit.version,
+            write_id: commit.batch.write_id,
+            puts: commit.batch.ops.iter().filter_map(puts).collect(),
+            claim: claim.map(|row| (row.epoch, row.silo)),
+        };
+        self.append(Instant(commit.at_ns), What::World(event));
+    }
+
+    fn append(&self, at: Instant, what: What) {
+        let mut state = self.state.lock();
+        if state.records.len() >= self.records_max {
+            state.dropped += 1;
+            return;
+        }
+        // On real threads another's record may come between reading the time and the lock.
+        let at = state.records.last().map_or(at, |last| last.at.max(at));
+        state.records.push(Record { at, what });
+    }
+
+    fn owned(&self, event: Event<'_>) -> SiloEvent {
+        match event {
+            Event::Joined => SiloEvent::Joined,
+            Event::ViewInstalled { view } => SiloEvent::ViewInstalled { view: view.clone() },
+            Event::LeaseHeld { until } => SiloEvent::LeaseHeld { until },
+            Event::LeaseLost => SiloEvent::LeaseLost,
+            Event::Stopped { reason } => SiloEvent::Stopped { reason: self.text(reason) },
+            Event::Placed { actor, on } => SiloEvent::Placed { actor: actor.clone(), on },
+            Event::Activated { actor, epoch } => SiloEvent::Activated { actor: actor.clone(), epoch },
+            Event::Deactivated { actor, epoch, reason } => {
+                SiloEvent::Deactivated { actor: actor.clone(), epoch, reason: self.text(reason) }
+            }
+            Event::TurnStarted { actor, epoch, method, caller, call, exclusive, order, deadline } => {
+                let actor = actor.clone();
+                SiloEvent::TurnStarted(TurnStarted {
+                    actor,
+                    epoch,
+                    method,
+                    caller,
+                    call,
+                    exclusive,
+                    order,
+                    deadline,
+                })
+            }
+            Event::TurnEnded { actor, epoch, caller, call, exclusive } => {
+                SiloEvent::TurnEnded { actor: actor.clone(), epoch, caller, call, exclusive }
+            }
+            Event::Committed { actor, epoch, version } => {
+                SiloEvent::Committed { actor: actor.clone(), epoch, version }
+            }
+            Event::Fenced { actor, epoch } => SiloEvent::Fenced { actor: actor.clone(), epoch },
+            Event::CallIssued { call, actor, deadline } => {
+                SiloEvent::CallIssued { call, actor: actor.clone(), deadline }
+            }
+            Event::CallEnded { call, outcome, deadline } => {
+                SiloEvent::CallEnded { call, outcome: self.text(outcome), deadline }
+            }
+            Event::DeadLettered { actor, reason } => {
+                SiloEvent::DeadLettered { actor: actor.cloned(), reason: self.text(reason) }
+            }
+        }
+    }
+
+    fn text(&self, text: &str) -> Arc<str> {
+        let mut state = self.state.lock();
+        if let Some(kept) = state.texts.get(text) {
+            return kept.clone();
+        }
+        let kept: Arc<str> = text.into();
+        if state.texts.len() < TEXTS_MAX {
+            state.texts.insert(kept.clone());
+        }
+        kept
+    }
+}
+
+impl Observer for Recorder {
+    fn event(&self, silo: SiloId, at: Instant, event: Event<'_>) {
+        let event = self.owned(event);
+        let now = (self.now_true)();
+        {
+            let mut state = self.state.lock();
+            let newest = state.newest.entry(silo.name).or_insert(silo.generation);
+            *newest = (*newest).max(silo.generation);
+        }
+        self.append(now, What::Silo(SiloRecord { silo, local: at, event }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn silo(generation: u64) -> SiloId {
+        SiloId::new(SiloName::new("a").expect("valid"), Generation(generation))
+    }
+
+    #[test]
+    fn a_full_history_counts_what_it_does_not_keep() {
+        let recorder = Recorder::bounded(Arc::new(|| Instant(7)), 2);
+        for _ in 0..5 {
+            recorder.event(silo(1), Instant(1), Event::Joined);
+        }
+        let history = recorder.history();
+        assert_eq!((history.records().len(), history.dropped()), (2, 3));
+        assert_eq!(recorder.take_history().records().len(), 2);
+        assert_eq!(recorder.history().records().len(), 0);
+    }
+
+    #[test]
+    fn a_name_stands_for_its_newest_generation() {
+        let recorder = Recorder::new(Arc::new(|| Instant(7)));
+        recorder.crashed("a");
+        recorder.event(silo(2), Instant(1), Event::Joined);
+        recorder.event(silo(1), Instant(9), Event::LeaseLost);
+        recorder.crashed("a");
+        let history = recorder.history();
+        let crashes: Vec<_> = history.world_events().map(|(_, _, event)| event.clone()).collect();
+        assert_eq!(crashes, [WorldEvent::Crashed(silo(2))]);
+    }
+
+    #[test]
+    fn reasons_are_kept_once() {
+        let recorder = Recorder::new(Arc::new(|| Instant(7)));
+        for _ in 0..2 {
+            recorder.event(silo(1), Instant(1), Event::Stopped { reason: "left" });
+        }
+        let history = recorder.history();
+        let reasons: Vec<_> = history
+            .silo_records()
+            .map(|(_, _, record)| match &record.event {
+                SiloEvent::Stopped { reason } => reason.clone(),
+                other => panic!("unexpected {other:?}"),
+            })
+            .collect();
+        assert!(Arc::ptr_eq(&reasons[0], &reasons[1]));
+    }
+}
