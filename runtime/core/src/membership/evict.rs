@@ -5,7 +5,7 @@ use super::ballot::{Ballot, Charge, Verdict};
 use super::event::{Action, RequestId};
 use super::life::Phase;
 use super::message::{BALLOT_TARGETS_MAX, MembershipMessage, Vote};
-use super::suspicion::WatchRead;
+use super::suspicion::{Target, WatchRead};
 use super::table::{Change, Row, RowKey, StoreFault, Table, Tenure};
 use super::{join, tables::Sight};
 use crate::view::Status;
@@ -110,18 +110,22 @@ impl Membership {
         if let Some(ballot) = &self.ballot {
             return ballot.until;
         }
-        let of_target = |target: &super::suspicion::Target| match (target.ballot_at, target.watch_read) {
-            (Some(_), WatchRead::Asked { sent, .. }) => sent + self.config.store_timeout,
-            (Some(at), _) => at,
+        if self.change.is_some() || self.stale {
+            return Instant::NEVER;
+        }
+        let now = self.now;
+        // While one lease row is being read, the other suspects wait for it.
+        let reading = self.targets.values().any(|t| t.is_due(now) && t.is_being_read());
+        let of_target = |target: &Target| match (target.ballot_at, target.watch_read) {
+            (Some(at), WatchRead::Asked { sent, .. }) => at.max(sent + self.config.store_timeout),
+            (Some(at), _) if at > now || !reading => at,
             (None, _) if self.view.member(target.id).is_some_and(|m| m.status == Status::Joining) => {
                 target.contact + self.config.join_abandoned_after
             }
-            (None, _) => Instant::NEVER,
+            _ => Instant::NEVER,
         };
         let targets = self.targets.values().map(of_target).min().unwrap_or(Instant::NEVER);
-        let change_at = if self.stale { Instant::NEVER } else { self.change_at };
-        let blocked = self.change.is_some() || self.stale;
-        if blocked { Instant::NEVER } else { targets.max(change_at) }
+        targets.max(self.change_at)
     }
 
     /// Opens a ballot on the suspected, closes one that is over.
@@ -166,8 +170,8 @@ impl Membership {
     /// What is known of a lease must be older than the votes, and as new as can be: so it is read just before.
     fn read_leases_of_suspects(&mut self, now: Instant, out: &mut Vec<Action>) {
         let timeout = self.config.store_timeout;
-        let unread = |target: &&super::suspicion::Target| {
-            target.ballot_at.is_some_and(|at| now >= at)
+        let unread = |target: &&Target| {
+            target.is_due(now)
                 && match target.watch_read {
                     WatchRead::Idle => true,
                     WatchRead::Asked { sent, .. } => now >= sent + timeout,
@@ -181,12 +185,10 @@ impl Membership {
     }
 
     fn open_ballot(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let suspected = |t: &&super::suspicion::Target| t.ballot_at.is_some_and(|at| now >= at);
-        let being_read = |t: &super::suspicion::Target| matches!(t.watch_read, WatchRead::Asked { .. });
-        if self.targets.values().filter(suspected).any(being_read) {
+        if self.targets.values().any(|t| t.is_due(now) && t.is_being_read()) {
             return;
         }
-        let read: Vec<SiloId> = self.targets.values().filter(suspected).map(|t| t.id).collect();
+        let read: Vec<SiloId> = self.targets.values().filter(|t| t.is_due(now)).map(|t| t.id).collect();
         let mut charges = BTreeMap::new();
         for id in read.into_iter().take(BALLOT_TARGETS_MAX) {
             let target = self.targets.get_mut(&id).expect("just listed");
@@ -277,7 +279,7 @@ impl Membership {
     /// The ballot, or the commit it led to, came to nothing: whoever is still suspected is tried again later.
     fn end_ballot(&mut self, now: Instant) {
         self.ballot = None;
-        for target in self.targets.values_mut().filter(|t| t.ballot_at.is_some_and(|at| now >= at)) {
+        for target in self.targets.values_mut().filter(|t| t.is_due(now)) {
             target.ballot_lost(now);
         }
     }

@@ -34,14 +34,14 @@ pub use event::{Action, Input, RequestId, StopReason};
 pub use message::{BALLOT_TARGETS_MAX, MembershipMessage, Pulse, Vote};
 
 use crate::view::View;
-use crate::{Instant, SiloId, Version, ViewVersion, hash};
+use crate::{Instant, SiloId, SiloName, Version, ViewVersion, hash};
 use ballot::Ballot;
 use evict::PendingChange;
 use lease::OwnLease;
 use life::Phase;
 use pledge::Pledges;
 use probing::{Proxied, Sighting};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suspicion::Target;
 use table::Table;
@@ -78,6 +78,8 @@ pub struct Membership {
     vouch_requests: BTreeMap<SiloId, u64>,
 
     targets: BTreeMap<SiloId, Target>,
+    /// Those of them that are suspected: we watch in their place.
+    acts_for: BTreeSet<SiloName>,
     proxied: BTreeMap<u64, Proxied>,
     sightings: BTreeMap<SiloId, Sighting>,
     ballot: Option<Ballot>,
@@ -119,6 +121,7 @@ impl Membership {
             pledges: Pledges::default(),
             vouch_requests: BTreeMap::new(),
             targets: BTreeMap::new(),
+            acts_for: BTreeSet::new(),
             proxied: BTreeMap::new(),
             sightings: BTreeMap::new(),
             ballot: None,
@@ -201,15 +204,18 @@ impl Membership {
         if self.is_stopped() || self.phase == Phase::Idle {
             return None;
         }
-        let next = [
+        self.deadlines().into_iter().min().filter(|at| *at != Instant::NEVER)
+    }
+
+    fn deadlines(&self) -> [Instant; 6] {
+        [
             self.reading_deadline(),
             self.life_deadline(),
             self.lease_deadline(),
             self.probes_deadline(),
             self.ballot_deadline(),
             self.change_deadline(),
-        ];
-        next.into_iter().min().filter(|at| *at != Instant::NEVER)
+        ]
     }
 
     /// Panics: if the state contradicts itself, which would be a bug here and nowhere else.

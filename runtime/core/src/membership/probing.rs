@@ -4,10 +4,11 @@ use super::Membership;
 use super::event::{Action, RequestId};
 use super::life::Phase;
 use super::message::{MembershipMessage, Pulse};
-use super::suspicion::{Indirect, OutstandingProbe, WatchRead};
+use super::suspicion::{Indirect, OutstandingProbe, Target, WatchRead};
 use super::table::{LeaseRow, StoreFault, holds_lease};
 use crate::view::Status;
-use crate::{Generation, Instant, SiloId, Version, ViewVersion};
+use crate::{Generation, Instant, SiloId, SiloName, Version, ViewVersion};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A probe that we make because another silo asked.
@@ -172,9 +173,14 @@ impl Membership {
     }
 
     pub(super) fn probes_deadline(&self) -> Instant {
-        let targets = self.targets.values().map(|t| t.next_deadline(&self.config));
+        let targets = self.targets.values().map(|t| self.target_deadline(t));
         let proxied = self.proxied.values().map(|p| p.until);
         targets.chain(proxied).min().unwrap_or(Instant::NEVER)
+    }
+
+    fn target_deadline(&self, target: &Target) -> Instant {
+        let joining = !self.view.member(target.id).is_some_and(|m| holds_lease(m.status));
+        target.next_deadline(joining, &self.config)
     }
 
     pub(super) fn tick_probes(&mut self, now: Instant, out: &mut Vec<Action>) {
@@ -184,12 +190,24 @@ impl Membership {
             self.sightings
                 .retain(|_, s| s.heard.is_some_and(|(at, _)| fresh(at)) || s.missed.is_some_and(fresh));
         }
-        if self.targets.values().all(|t| now < t.next_deadline(&self.config)) {
+        if self.targets.values().all(|t| now < self.target_deadline(t)) {
             return;
         }
         let due: Vec<SiloId> = self.targets.keys().copied().collect();
         for id in due {
             self.tick_target(now, id, out);
+        }
+        self.act_for_suspects(now);
+    }
+
+    /// Watches in the place of those whom we suspect, and no longer in that of those who came back.
+    fn act_for_suspects(&mut self, now: Instant) {
+        let suspected = |t: &&Target| matches!(t.indirect, Indirect::InVain);
+        let suspects: BTreeSet<SiloName> =
+            self.targets.values().filter(suspected).map(|t| t.id.name).collect();
+        if suspects != self.acts_for {
+            self.acts_for = suspects;
+            self.choose_targets(now);
         }
     }
 
@@ -276,7 +294,7 @@ impl Membership {
         if self.own_lease_answered(now, request, &result, out) {
             return;
         }
-        let asked = |t: &super::suspicion::Target| matches!(t.watch_read, WatchRead::Asked { request: r, .. } if r == request);
+        let asked = |t: &Target| matches!(t.watch_read, WatchRead::Asked { request: r, .. } if r == request);
         let Some(target) = self.targets.values_mut().find(|t| asked(t)) else { return };
         match result {
             Ok(Some((row, version))) if row.generation == target.id.generation => {

@@ -145,6 +145,16 @@ impl Target {
         }
     }
 
+    /// Whether it is to be put on a ballot by now.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.ballot_at.is_some_and(|at| now >= at)
+    }
+
+    /// Whether its lease row is being read.
+    pub(super) fn is_being_read(&self) -> bool {
+        matches!(self.watch_read, WatchRead::Asked { .. })
+    }
+
     /// A ballot was lost, or its commit was: again, after a while.
     pub(super) fn ballot_lost(&mut self, now: Instant) {
         self.ballots_lost += 1;
@@ -152,8 +162,8 @@ impl Target {
         self.ballot_at = Some(now + RETRY_DELAY * self.ballots_lost.min(RETRY_DELAYS_MAX));
     }
 
-    /// When something is due here.
-    pub(super) fn next_deadline(&self, config: &Config) -> Instant {
+    /// When something is due here. Of a joining silo, others are not asked.
+    pub(super) fn next_deadline(&self, joining: bool, config: &Config) -> Instant {
         let probe = match self.probe {
             Some(probe) if !probe.late => probe.sent + config.watch_after,
             Some(probe) => probe.sent + config.probe_timeout,
@@ -164,7 +174,9 @@ impl Target {
             _ => Instant::NEVER,
         };
         let silent_long_enough = match self.indirect {
-            Indirect::NotAsked if self.misses >= config.misses_max => self.contact + config.silence_min,
+            Indirect::NotAsked if !joining && self.misses >= config.misses_max => {
+                self.contact + config.silence_min
+            }
             _ => Instant::NEVER,
         };
         probe.min(indirect).min(silent_long_enough)

@@ -186,9 +186,9 @@ impl Membership {
             .collect();
     }
 
-    fn choose_targets(&mut self, now: Instant) {
+    pub(super) fn choose_targets(&mut self, now: Instant) {
         let Some(table) = self.table.clone() else { return };
-        let watched = monitors::watched_by(self.me.name, &table, self.config.monitors);
+        let watched = monitors::watched_by(self.me.name, &self.acts_for, &table, self.config.monitors);
         let mut kept = std::mem::take(&mut self.targets);
         let mut targets = BTreeMap::new();
         for (id, rank) in watched {

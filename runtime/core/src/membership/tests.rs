@@ -1,1 +1,6 @@
-//! The protocol in small worlds.
+//! The protocol in small worlds: told as stories, thrown into chaos, and explored exhaustively.
+
+mod chaos;
+
+mod stories;
+mod world;
