@@ -83,9 +83,10 @@ pub(super) fn points_of(name: SiloName) -> impl Iterator<Item = u64> {
     (0..POINTS_PER_SILO as u64).map(move |at| hash::point_in(POINT_DOMAIN + at, name.as_str().as_bytes()))
 }
 
-/// Enough bits for a bucket a point, within what stays in a CPU's caches.
+/// Enough bits for four buckets a point or more, so that most look-ups take no step at all, within what stays in a
+/// CPU's caches (256 KiB).
 fn bucket_bits(points: usize) -> u32 {
-    (usize::BITS - points.leading_zeros()).clamp(4, 16)
+    (usize::BITS - points.leading_zeros() + 2).clamp(4, 16)
 }
 
 fn buckets(points: &[u64], shift: u32) -> Vec<u32> {

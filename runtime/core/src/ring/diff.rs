@@ -19,53 +19,70 @@ pub struct Moved {
 /// A silo that restarted keeps its ranges as a *name*, and still loses them as an incarnation: they are listed, since
 /// the new generation knows nothing of what the old one did.
 pub fn diff(old: &Ring, new: &Ring) -> Vec<Moved> {
-    let pieces = pieces(old, new).into_iter().map(|(range, from, to)| (range, (from, to)));
-    let joined = range::joined(pieces);
-    joined
-        .into_iter()
-        .filter(|(_, (from, to))| from != to)
-        .map(|(range, (from, to))| Moved { range, from, to })
-        .collect()
-}
-
-/// The pieces between neighbouring points of either ring, in ring order, each with its owners.
-fn pieces(old: &Ring, new: &Ring) -> Vec<(RingRange, Option<SiloId>, Option<SiloId>)> {
-    let (mut olds, mut news) = (Cursor::new(old), Cursor::new(new));
     let Some(last) = old.points.last().max(new.points.last()).copied() else { return Vec::new() };
-    let mut pieces = Vec::with_capacity(old.points.len() + new.points.len());
+    let (mut olds, mut news) =
+        (Cursor::new(old, old_labels(old, new)), Cursor::new(new, (0..).take(new.len()).collect()));
+    let mut moved = Vec::new();
     let mut after = last;
-    while let Some(up_to) = [olds.point(), news.point()].into_iter().flatten().min() {
-        let is_first = pieces.is_empty();
+    for at in 0.. {
+        let Some(up_to) = olds.next_point(&news) else { break };
+        let (from, to) = (olds.owner(), news.owner());
         // Only the first piece may end where it begins: it is then the whole circle.
-        if is_first || after != up_to {
-            pieces.push((RingRange { after, up_to }, olds.owner(), news.owner()));
+        if from != to && (after != up_to || at == 0) {
+            moved.push((RingRange { after, up_to }, (from, to)));
         }
         olds.pass(up_to);
         news.pass(up_to);
         after = up_to;
     }
-    pieces
+    let from =
+        |label: u32| old.silos[olds.labels.iter().position(|l| *l == label).expect("a label of the old")];
+    let joined = range::joined(moved.into_iter()).into_iter();
+    joined
+        .map(|(range, (was, is))| Moved {
+            range,
+            from: was.map(from),
+            to: is.map(|at| new.silos[at as usize]),
+        })
+        .collect()
+}
+
+/// Numbers the old ring's silos: an incarnation that is on both rings has its place in the new one, the others follow.
+fn old_labels(old: &Ring, new: &Ring) -> Vec<u32> {
+    let behind = new.len() as u32;
+    let label = |(silo, at): (&SiloId, u32)| new.index_of(*silo).map_or(behind + at, u32::from);
+    old.silos.iter().zip(0u32..).map(label).collect()
 }
 
 /// Walks along the points of a ring.
 struct Cursor<'r> {
     ring: &'r Ring,
+    /// A number for each silo, equal where the silos are: comparing those is cheaper than names.
+    labels: Vec<u32>,
     at: usize,
 }
 
 impl<'r> Cursor<'r> {
-    fn new(ring: &'r Ring) -> Self {
-        Self { ring, at: 0 }
+    fn new(ring: &'r Ring, labels: Vec<u32>) -> Self {
+        Self { ring, labels, at: 0 }
     }
 
     fn point(&self) -> Option<u64> {
         self.ring.points.get(self.at).copied()
     }
 
+    /// The nearer of two cursors' points.
+    fn next_point(&self, other: &Cursor<'_>) -> Option<u64> {
+        match (self.point(), other.point()) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        }
+    }
+
     /// The owner of what lies right before the cursor's point; beyond the last point that is the first one's.
-    fn owner(&self) -> Option<SiloId> {
+    fn owner(&self) -> Option<u32> {
         let owner = self.ring.owners.get(self.at).or(self.ring.owners.first())?;
-        Some(self.ring.silos[*owner as usize])
+        Some(self.labels[*owner as usize])
     }
 
     fn pass(&mut self, point: u64) {

@@ -104,21 +104,26 @@ impl fmt::Display for RingRange {
     }
 }
 
-/// Joins neighbouring pieces with equal labels. The pieces cover the circle in ring order, or there are none.
+/// Joins neighbouring pieces with equal labels. The pieces are disjoint and in ring order.
 pub(super) fn joined<L: PartialEq>(pieces: impl Iterator<Item = (RingRange, L)>) -> Vec<(RingRange, L)> {
     let mut joined: Vec<(RingRange, L)> = Vec::new();
     for (piece, label) in pieces {
         match joined.last_mut() {
-            Some((last, same)) if *same == label => last.up_to = piece.up_to,
+            Some((last, same)) if last.up_to == piece.after && *same == label => last.up_to = piece.up_to,
             _ => joined.push((piece, label)),
         }
     }
-    // The last piece ends where the first begins.
-    if joined.len() > 1 && joined[0].1 == joined[joined.len() - 1].1 {
-        let (last, _) = joined.pop().expect("there are two");
-        joined[0].0.after = last.after;
+    // The circle closes: the last may end where the first begins.
+    if let [(first, one), .., (last, other)] = &mut joined[..]
+        && last.up_to == first.after
+        && one == other
+    {
+        first.after = last.after;
+        joined.pop();
     }
-    if let [(only, _)] = &mut joined[..] {
+    if let [(only, _)] = &mut joined[..]
+        && only.is_full()
+    {
         *only = RingRange::FULL;
     }
     joined

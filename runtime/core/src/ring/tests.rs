@@ -78,18 +78,24 @@ fn a_restart_keeps_its_ranges() {
 #[test]
 fn of_colliding_points_the_lower_name_owns() {
     let silos = vec![silo(0, 1), silo(1, 1)];
-    let collide = |point: u64| (0..2 * POINTS_PER_SILO).map(move |at| (point, (at / POINTS_PER_SILO) as u16));
-    let ring = Ring::from_sorted(silos.clone(), collide(77));
-    for point in [0, 76, 77, 78, u64::MAX] {
-        assert_eq!(ring.owner(point), Some(silos[0]));
+    // As if both names hashed to the points of one of them.
+    let collide = |name| {
+        let mut marks: Vec<(u64, u16)> = build::points_of(name).flat_map(|p| [(p, 0), (p, 1)]).collect();
+        marks.sort_unstable();
+        Ring::from_sorted(silos.clone(), marks.into_iter())
+    };
+    let (on_first, on_second) = (collide(silos[0].name), collide(silos[1].name));
+    for ring in [&on_first, &on_second] {
+        assert!(edges(&[ring]).into_iter().all(|point| ring.owner(point) == Some(silos[0])));
+        assert_eq!(diff(ring, ring), []);
     }
-    assert_eq!(ring.ranges_of(silos[0]).collect::<Vec<_>>(), [RingRange::FULL]);
-    assert_eq!(ring.ranges_of(silos[1]).count(), 0);
-    // The winner leaves, and the other's point is still there.
-    let left = Ring::from_sorted(silos[1..].to_vec(), (0..POINTS_PER_SILO).map(|_| (77, 0)));
-    let moved = diff(&ring, &left);
+    assert_eq!(on_first.ranges_of(silos[0]).collect::<Vec<_>>(), [RingRange::FULL]);
+    assert_eq!(on_second.ranges_of(silos[1]).count(), 0);
+    // The winner leaves, and the other's points are still there.
+    let left = on_second.updated(&[], &silos[..1]);
+    assert_eq!(left, Ring::build(silos[1..].iter().copied()));
+    let moved = diff(&on_second, &left);
     assert_eq!(moved, [Moved { range: RingRange::FULL, from: Some(silos[0]), to: Some(silos[1]) }]);
-    assert_eq!(diff(&ring, &ring), []);
 }
 
 #[test]
@@ -109,10 +115,7 @@ fn no_silo_owns_much_more_than_its_part() {
     // silos drifts up: 1.03 of 5 silos, 1.08 of 10, 1.18 of 20, 1.22 of 50, 1.26 of 100.
     for (count, bound) in [(5, 1.25), (10, 1.25), (20, 1.25), (50, 1.25), (100, 1.30), (1000, 1.35)] {
         let ring = ring_of(count);
-        let mut parts = vec![0.0; ring.len()];
-        for (range, owner) in ring.segments() {
-            parts[owner as usize] += range.fraction();
-        }
+        let parts: Vec<f64> = ring.silos().iter().map(|silo| ring.share_of(*silo)).collect();
         let (largest, whole) = (parts.iter().copied().fold(0.0, f64::max), parts.iter().sum::<f64>());
         assert!((whole - 1.0).abs() < 1e-9, "{whole}");
         let ratio = largest * f64::from(count);

@@ -3,7 +3,7 @@
 use super::layout;
 use super::{CallId, DecodeError, Envelope, IdempotencyKey, Limits};
 use crate::{ActorId, Epoch, Generation, MethodId, SiloId, SiloName, ViewVersion};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use std::time::Duration;
 
 impl Envelope {
@@ -11,7 +11,7 @@ impl Envelope {
     ///
     /// Order of checks: version (another version may have another trailer), length, checksum, then field by field.
     /// Errors: see [`DecodeError`]. Panics: never, whatever the bytes.
-    pub fn decode(frame: Bytes, limits: &Limits) -> Result<Envelope, DecodeError> {
+    pub fn decode(mut frame: Bytes, limits: &Limits) -> Result<Envelope, DecodeError> {
         let content = checked_content(&frame, limits)?;
         let mut reader = Reader { rest: content };
 
@@ -49,10 +49,15 @@ impl Envelope {
         }
         let call = CallId { slot: u32_at(head, 9), serial: u64_at(head, 13) };
         let method = MethodId(u32_at(head, 5));
-        // An empty payload must not keep a large receive buffer alive.
+        // The frame itself becomes the payload, which counts no reference up and none down. An empty payload must not
+        // keep a large receive buffer alive.
         let payload = match payload_bytes {
             0 => Bytes::new(),
-            _ => frame.slice(payload_at..payload_at + payload_bytes),
+            _ => {
+                frame.truncate(payload_at + payload_bytes);
+                frame.advance(payload_at);
+                frame
+            }
         };
         Ok(Envelope {
             kind,
