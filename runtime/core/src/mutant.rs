@@ -1,7 +1,7 @@
 //! Deliberate bugs, to prove that the checkers can find bugs.
 //!
 //! `mutant!("m01")` is `false` in every build without the feature `mutants`, so the optimiser removes the branch.
-//! With the feature, [`activate`] chooses one bug for the process. `cargo ci mutants` runs them all.
+//! With the feature, `activate` chooses one bug for the process. `cargo ci mutants` runs them all.
 
 /// Whether this deliberate bug is switched on. `false`, at compile time, without the feature `mutants`.
 #[macro_export]
