@@ -1,1 +1,2 @@
-//! To be written.
+//! Our own figures. Each program in `src/bin` says in its head what it measures and how.
+#![deny(missing_docs)]
