@@ -79,7 +79,10 @@ async fn measure() -> Outcome<()> {
 
     ping.closed_loop(64, WARM_UP).await?;
     println!("frames of {FRAME_BYTES} bytes, two processes, one current_thread runtime each");
-    println!("{:<28} {:>12} {:>9} {:>9} {:>9}", "", "round trips/s", "p50 us", "p99 us", "max us");
+    println!(
+        "{:<20} {:>13} {:>9} {:>9} {:>9} {:>12}",
+        "", "round trips/s", "p50 us", "p99 us", "max us", "late p99 us"
+    );
     for in_flight in [1, 16, 64, 256, 1024] {
         ping.closed_loop(in_flight, ROW).await?.print(&format!("{in_flight} in flight"));
     }
@@ -98,13 +101,16 @@ struct Ping {
 
 struct Row {
     latency_ns: Histogram<u64>,
+    /// How long after it was due a paced frame was sent: the part of its latency that the timer and the scheduler of
+    /// this machine cost, not the transport.
+    late_ns: Histogram<u64>,
     elapsed: Duration,
 }
 
 impl Ping {
     /// Keeps a number of frames under way: each that comes back is sent again.
     async fn closed_loop(&self, in_flight: usize, lasting: Duration) -> Outcome<Row> {
-        let mut row = Row { latency_ns: Histogram::new(3)?, elapsed: Duration::ZERO };
+        let mut row = Row::new()?;
         let start = Instant::now();
         for _ in 0..in_flight {
             self.send(start)?;
@@ -130,7 +136,7 @@ impl Ping {
     /// Sends at a fixed rate, whether answers come or not. Latency counts from when a frame was due, so that a stall
     /// is charged to every frame that it delays; the timer's resolution of a millisecond is part of it.
     async fn paced(&self, per_second: f64, lasting: Duration) -> Outcome<Row> {
-        let mut row = Row { latency_ns: Histogram::new(3)?, elapsed: Duration::ZERO };
+        let mut row = Row::new()?;
         let start = Instant::now();
         let total = (per_second * lasting.as_secs_f64()) as u64;
         let (mut sent, mut answered) = (0, 0);
@@ -148,9 +154,12 @@ impl Ping {
                 }
                 _ = tick.tick(), if sent < total => {}
             }
-            let due = ((start.elapsed().as_secs_f64() * per_second) as u64).min(total);
+            let now = start.elapsed();
+            let due = ((now.as_secs_f64() * per_second) as u64).min(total);
             for number in sent..due {
-                self.send_stamped(Duration::from_secs_f64(number as f64 / per_second))?;
+                let at = Duration::from_secs_f64(number as f64 / per_second);
+                row.late_ns.record(now.saturating_sub(at).as_nanos() as u64 + 1)?;
+                self.send_stamped(at)?;
             }
             sent = due;
         }
@@ -170,6 +179,10 @@ impl Ping {
 }
 
 impl Row {
+    fn new() -> Outcome<Self> {
+        Ok(Self { latency_ns: Histogram::new(3)?, late_ns: Histogram::new(3)?, elapsed: Duration::ZERO })
+    }
+
     fn record(&mut self, incoming: &Incoming, now: Duration) -> Outcome<()> {
         let Incoming::Frame { bytes, .. } = incoming else {
             return Err(format!("the run is void: {incoming:?}").into());
@@ -186,11 +199,12 @@ impl Row {
     fn print(&self, name: &str) {
         let us = |ns: u64| ns as f64 / 1000.0;
         println!(
-            "{name:<28} {:>12.0} {:>9.0} {:>9.0} {:>9.0}",
+            "{name:<20} {:>13.0} {:>9.0} {:>9.0} {:>9.0} {:>12.0}",
             self.per_second(),
             us(self.latency_ns.value_at_quantile(0.5)),
             us(self.latency_ns.value_at_quantile(0.99)),
             us(self.latency_ns.max()),
+            us(self.late_ns.value_at_quantile(0.99)),
         );
     }
 }
