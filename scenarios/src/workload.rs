@@ -3,6 +3,7 @@
 use crate::bank::Account;
 use parking_lot::Mutex;
 use quark::{CallError, Client, Failure, Happened};
+use quark_testkit::history::{ClientEvent, Op, Outcome};
 use quark_testkit::stage::Stage;
 use quark_testkit::story::Story;
 use std::collections::BTreeMap;
@@ -115,7 +116,11 @@ async fn deposit_until_stopped(story: &Story, client: &Client, number: u64, acco
         let amount = 1 + story.draw(&format!("amount-of-{number}"), turn, 9);
         let reference = client.actor::<Account>(&format!("account-{account}"));
         let before = state.known.lock().entry(account).or_default().seen;
+        let op_id = number << 32 | turn;
+        let actor = reference.id().clone();
+        record(story, || ClientEvent::Invoked { client: number, op_id, actor, op: Op::Add(amount) });
         let answer = reference.deposit(amount).deadline(DEADLINE).await;
+        record(story, || ClientEvent::Returned { op_id, outcome: outcome_of(&answer) });
         note(story, state, account, amount, before, answer);
         story
             .cluster
@@ -149,6 +154,20 @@ fn note(
                 known.unknown += amount;
             }
         }
+    }
+}
+
+fn record(story: &Story, event: impl FnOnce() -> ClientEvent) {
+    if let Some(recorder) = story.cluster.recorder() {
+        recorder.client(event());
+    }
+}
+
+fn outcome_of(answer: &Result<u64, CallError>) -> Outcome {
+    match answer {
+        Ok(balance) => Outcome::Ok(*balance),
+        Err(error) if happened(error) == Happened::Unknown => Outcome::Unknown,
+        Err(_) => Outcome::Failed,
     }
 }
 

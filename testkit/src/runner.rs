@@ -1,6 +1,9 @@
 //! Tells a scenario with a seed: safety under chaos, then everything is healed and the cluster has to converge,
 //! serve, and leave nothing behind; then the checkers read the history; then all of it once more, to the same hash.
 
+use crate::checkers::{always_on, check_all};
+use crate::history::WorldEvent;
+use crate::recorder::Recorder;
 use crate::sim::SimCluster;
 use crate::story::{Scenario, Step, Story, Violation};
 use quark_core::Instant;
@@ -53,8 +56,9 @@ pub fn check(scenario: &Scenario, seed: u64) -> Report {
 /// Tells the scenario once.
 pub fn tell(scenario: &Scenario, seed: u64) -> Report {
     let mut world = World::new((scenario.world)(seed));
+    let recorder = Recorder::of_world(&world.handle());
     let describe = scenario.describe;
-    let cluster = SimCluster::new(world.handle(), "story", Arc::new(describe), None);
+    let cluster = SimCluster::new(world.handle(), "story", Arc::new(describe), Some(recorder.clone()));
     let story = Story::new(cluster);
     let told = story.clone();
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
@@ -72,6 +76,13 @@ pub fn tell(scenario: &Scenario, seed: u64) -> Report {
             .unwrap_or_else(|| "a panic without a message".into());
         let checker = ["tripwire", "deadlock"].into_iter().find(|c| message.contains(c)).unwrap_or("panic");
         violations.push(Violation { checker: checker.into(), message, at: story.world.now_true() });
+    }
+    for (checker, violation) in check_all(&recorder.take_history(), &always_on()).violations() {
+        violations.push(Violation {
+            checker: violation.promise.into(),
+            message: format!("{checker}: {}", violation.message),
+            at: violation.at,
+        });
     }
     let meters = story.world.meters();
     Report {
@@ -92,6 +103,9 @@ async fn epilogue(story: &Story) {
     for node in story.world.nodes() {
         story.world.resume(node);
     }
+    if let Some(recorder) = story.cluster.recorder() {
+        recorder.world(WorldEvent::Healed);
+    }
     let cluster = story.cluster.clone();
     let agreed =
         story.eventually("I7", "all silos agree on who is there", CONVERGE, || cluster.has_converged()).await;
@@ -99,7 +113,7 @@ async fn epilogue(story: &Story) {
         return;
     }
     let cluster = story.cluster.clone();
-    story
+    let is_quiet = story
         .eventually("I11", "every table is empty", QUIESCE, || {
             cluster.clients().iter().all(|c| c.pending() == 0)
                 && cluster.silos().iter().all(|(_, silo)| {
@@ -108,4 +122,8 @@ async fn epilogue(story: &Story) {
                 })
         })
         .await;
+    if let (true, Some(recorder)) = (is_quiet, story.cluster.recorder()) {
+        recorder.world(WorldEvent::Quiet);
+    }
+    story.cluster.sample();
 }

@@ -1,9 +1,10 @@
 //! A cluster in a simulated world.
 
+use crate::recorder::Recorder;
 use crate::stage::Stage;
 use parking_lot::Mutex;
 use quark::membership::join_identity;
-use quark::{Client, ClientConfig, ClusterClient, Observer, Silo, SiloBuilder};
+use quark::{Client, ClientConfig, ClusterClient, Silo, SiloBuilder};
 use quark_core::{Generation, Instant, SiloId, SiloName};
 use quark_env::{BoxFuture, Clock, Entropy, Env, Store};
 use quark_sim::{Host, Identity, NodeId, WorldHandle};
@@ -23,7 +24,7 @@ struct Inner {
     world: WorldHandle,
     name: String,
     describe: Describe,
-    observer: Option<Arc<dyn Observer>>,
+    recorder: Option<Arc<Recorder>>,
     members: Mutex<BTreeMap<String, Member>>,
     clients: Mutex<Vec<Arc<ClusterClient>>>,
 }
@@ -36,17 +37,12 @@ struct Member {
 
 impl SimCluster {
     /// A cluster without silos.
-    pub fn new(
-        world: WorldHandle,
-        name: &str,
-        describe: Describe,
-        observer: Option<Arc<dyn Observer>>,
-    ) -> Self {
+    pub fn new(world: WorldHandle, name: &str, describe: Describe, recorder: Option<Arc<Recorder>>) -> Self {
         Self(Arc::new(Inner {
             world,
             name: name.into(),
             describe,
-            observer,
+            recorder,
             members: Mutex::default(),
             clients: Mutex::default(),
         }))
@@ -102,6 +98,7 @@ impl SimCluster {
                     member.starts += 1;
                     if inner.world.is_up(member.node) {
                         inner.world.crash(member.node);
+                        self.record(|r| r.crashed(name));
                     }
                     inner.world.restart(member.node)
                 }
@@ -125,8 +122,8 @@ impl SimCluster {
     async fn boot(&self, host: &Host, name: &str) -> Result<Silo, String> {
         let inner = &self.0;
         let mut builder = (inner.describe)(Silo::builder(&inner.name));
-        if let Some(observer) = &inner.observer {
-            builder = builder.observer(observer.clone());
+        if let Some(recorder) = &inner.recorder {
+            builder = builder.observer(recorder.clone());
         }
         let silo_name = SiloName::new(name).map_err(|e| e.to_string())?;
         let newcomer = builder.newcomer(silo_name, &host.address());
@@ -192,6 +189,24 @@ impl SimCluster {
         })
     }
 
+    /// Notes what every running silo holds now.
+    pub fn sample(&self) {
+        for (_, silo) in self.silos() {
+            self.record(|r| r.sampled(silo.id(), silo.status()));
+        }
+    }
+
+    fn record(&self, note: impl FnOnce(&Recorder)) {
+        if let Some(recorder) = &self.0.recorder {
+            note(recorder);
+        }
+    }
+
+    /// What is written down, if anything is.
+    pub fn recorder(&self) -> Option<&Arc<Recorder>> {
+        self.0.recorder.as_ref()
+    }
+
     fn nodes_of(&self, groups: &[&[&str]]) -> Vec<Vec<NodeId>> {
         groups.iter().map(|group| group.iter().map(|name| self.node(name)).collect()).collect()
     }
@@ -223,15 +238,18 @@ impl Stage for SimCluster {
         }
         if self.0.world.is_up(node) {
             self.0.world.crash(node);
+            self.record(|r| r.crashed(name));
         }
     }
 
     fn pause(&self, name: &str) {
         self.0.world.pause(self.node(name));
+        self.record(|r| r.paused(name));
     }
 
     fn resume(&self, name: &str) {
         self.0.world.resume(self.node(name));
+        self.record(|r| r.resumed(name));
     }
 
     fn partition(&self, groups: &[&[&str]]) {
