@@ -4,8 +4,7 @@ use crate::bank::Account;
 use parking_lot::Mutex;
 use quark::{CallError, Client, Failure, Happened};
 use quark_testkit::history::{ClientEvent, Op, Outcome};
-use quark_testkit::stage::Stage;
-use quark_testkit::story::Story;
+use quark_testkit::story::Tale;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -45,20 +44,20 @@ const DEADLINE: Duration = Duration::from_secs(5);
 impl Deposits {
     /// Starts `clients` clients, each of which deposits to one account after another, as fast as it is answered and a
     /// little slower.
-    pub async fn start(story: &Story, clients: u64, accounts: u64) -> Self {
+    pub async fn start(story: &Tale, clients: u64, accounts: u64) -> Self {
         let state = Arc::new(State::default());
         let mut ended = Vec::new();
         for number in 0..clients {
-            let client = story.cluster.client(&format!("client-{number}")).await;
+            let client = story.stage.client(&format!("client-{number}")).await;
             let (tell, told) = oneshot::channel();
             ended.push(told);
             let (part, state) = (story.clone(), state.clone());
-            story.cluster.spawn(Box::pin(async move {
+            story.stage.spawn(Box::pin(async move {
                 deposit_until_stopped(&part, &client, number, accounts, &state).await;
                 let _ = tell.send(());
             }));
         }
-        let checker = story.cluster.client("client-checker").await;
+        let checker = story.stage.client("client-checker").await;
         Self { state, ended, checker, accounts }
     }
 
@@ -74,22 +73,22 @@ impl Deposits {
 
     /// Stops, then reads every account: each must answer, with no less than was acknowledged and no more than was
     /// tried. Returns how many deposits were acknowledged.
-    pub async fn stop_and_check(self, story: &Story) -> u64 {
+    pub async fn stop_and_check(self, story: &Tale) -> u64 {
         self.state.stop.store(true, Ordering::Relaxed);
         for ended in self.ended {
             let _ = ended.await;
         }
         // Who is still in doubt when it stops may yet run: wait until its deadline is past everywhere.
-        story.cluster.sleep(DEADLINE * 2).await;
+        story.stage.sleep(DEADLINE * 2).await;
         for account in 0..self.accounts {
             let known = self.state.known.lock().get(&account).copied().unwrap_or_default();
             let reference = self.checker.actor::<Account>(&format!("account-{account}"));
-            let until = story.cluster.now() + Duration::from_secs(60);
+            let until = story.stage.now() + Duration::from_secs(60);
             let balance = loop {
                 match reference.balance().deadline(DEADLINE).await {
                     Ok(balance) => break Some(balance),
-                    Err(_) if story.cluster.now() < until => {
-                        story.cluster.sleep(Duration::from_millis(500)).await;
+                    Err(_) if story.stage.now() < until => {
+                        story.stage.sleep(Duration::from_millis(500)).await;
                     }
                     Err(error) => {
                         story.violated("I7", format!("account-{account} does not serve: {error}"));
@@ -108,7 +107,7 @@ impl Deposits {
     }
 }
 
-async fn deposit_until_stopped(story: &Story, client: &Client, number: u64, accounts: u64, state: &State) {
+async fn deposit_until_stopped(story: &Tale, client: &Client, number: u64, accounts: u64, state: &State) {
     let mut turn = 0;
     while !state.stop.load(Ordering::Relaxed) {
         turn += 1;
@@ -123,20 +122,13 @@ async fn deposit_until_stopped(story: &Story, client: &Client, number: u64, acco
         record(story, || ClientEvent::Returned { op_id, outcome: outcome_of(&answer) });
         note(story, state, account, amount, before, answer);
         story
-            .cluster
+            .stage
             .sleep(Duration::from_millis(20) + story.draw_time("pause", turn, Duration::from_millis(30)))
             .await;
     }
 }
 
-fn note(
-    story: &Story,
-    state: &State,
-    account: u64,
-    amount: u64,
-    before: u64,
-    answer: Result<u64, CallError>,
-) {
+fn note(story: &Tale, state: &State, account: u64, amount: u64, before: u64, answer: Result<u64, CallError>) {
     let mut known = state.known.lock();
     let known = known.entry(account).or_default();
     match answer {
@@ -157,8 +149,8 @@ fn note(
     }
 }
 
-fn record(story: &Story, event: impl FnOnce() -> ClientEvent) {
-    if let Some(recorder) = story.cluster.recorder() {
+fn record(story: &Tale, event: impl FnOnce() -> ClientEvent) {
+    if let Some(recorder) = story.recorder() {
         recorder.client(event());
     }
 }

@@ -1,12 +1,14 @@
 //! A scenario as a story: what it is called, what it expects, and the handle with which it is told.
 
+use crate::recorder::Recorder;
 use crate::sim::SimCluster;
 use crate::stage::Stage;
 use parking_lot::Mutex;
 use quark::SiloBuilder;
-use quark_core::Instant;
+use quark_core::{Instant, hash};
 use quark_env::BoxFuture;
 use quark_sim::{Config, WorldHandle};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ pub struct Scenario {
     pub describe: fn(SiloBuilder) -> SiloBuilder,
     /// The story.
     pub tell: fn(Story) -> BoxFuture<'static, ()>,
+    /// The same story for any stage, if it needs nothing of the simulation: it is also told to real processes.
+    pub anywhere: Option<fn(Tale) -> BoxFuture<'static, ()>>,
 }
 
 /// Something that did not hold.
@@ -55,35 +59,40 @@ struct Notes {
     violations: Vec<Violation>,
 }
 
-/// The handle of a story that is being told. Cheap to clone.
+/// What a story needs wherever it is told: a stage, a seed, and somewhere to write. Cheap to clone.
 #[derive(Clone)]
-pub struct Story {
-    /// The cluster.
-    pub cluster: SimCluster,
-    /// The world around it.
-    pub world: WorldHandle,
+pub struct Tale {
+    /// The cluster that things happen to.
+    pub stage: Arc<dyn Stage>,
+    seed: u64,
+    recorder: Option<Arc<Recorder>>,
     notes: Arc<Mutex<Notes>>,
 }
 
-impl Story {
-    /// A story about a cluster.
-    pub fn new(cluster: SimCluster) -> Self {
-        Self { world: cluster.world().clone(), cluster, notes: Arc::default() }
+impl Tale {
+    /// A tale on this stage.
+    pub fn new(stage: Arc<dyn Stage>, seed: u64, recorder: Option<Arc<Recorder>>) -> Self {
+        Self { stage, seed, recorder, notes: Arc::default() }
     }
 
     /// The seed.
     pub fn seed(&self) -> u64 {
-        self.world.seed()
+        self.seed
+    }
+
+    /// Where the history is written, if it is.
+    pub fn recorder(&self) -> Option<&Arc<Recorder>> {
+        self.recorder.as_ref()
     }
 
     /// A number below `below`, keyed by the seed and a purpose: a new draw shifts no other.
     ///
     /// Panics: if `below` is zero.
     pub fn draw(&self, purpose: &str, counter: u64, below: u64) -> u64 {
-        self.world.draw(quark_core::hash::point(purpose.as_bytes()), counter) % below
+        hash::mix(hash::point_in(hash::mix(self.seed ^ hash::mix(counter)), purpose.as_bytes())) % below
     }
 
-    /// A duration below `below`, keyed as [`Story::draw`].
+    /// A duration below `below`, keyed as [`Tale::draw`].
     pub fn draw_time(&self, purpose: &str, counter: u64, below: Duration) -> Duration {
         Duration::from_nanos(self.draw(purpose, counter, below.as_nanos() as u64))
     }
@@ -109,14 +118,12 @@ impl Story {
     }
 
     fn note(&self, part: &'static str, text: String) {
-        self.world.note(&text);
-        self.notes.lock().steps.push(Step { at: self.world.now_true(), part, text });
+        self.notes.lock().steps.push(Step { at: self.stage.now(), part, text });
     }
 
     /// Something did not hold.
     pub fn violated(&self, checker: &str, message: impl Into<String>) {
-        let violation =
-            Violation { checker: checker.into(), message: message.into(), at: self.world.now_true() };
+        let violation = Violation { checker: checker.into(), message: message.into(), at: self.stage.now() };
         self.notes.lock().violations.push(violation);
     }
 
@@ -127,7 +134,7 @@ impl Story {
         }
     }
 
-    /// Waits until something holds; it must within `limit` of true time.
+    /// Waits until something holds; it must within `limit`.
     pub async fn eventually(
         &self,
         checker: &str,
@@ -135,17 +142,28 @@ impl Story {
         limit: Duration,
         mut holds: impl FnMut() -> bool,
     ) -> bool {
-        let until = self.world.now_true() + limit;
+        self.eventually_async(checker, what, limit, || std::future::ready(holds())).await
+    }
+
+    /// As [`Tale::eventually`], for what has to be asked.
+    pub async fn eventually_async<F: Future<Output = bool>>(
+        &self,
+        checker: &str,
+        what: &str,
+        limit: Duration,
+        mut holds: impl FnMut() -> F,
+    ) -> bool {
+        let until = self.stage.now() + limit;
         loop {
-            if holds() {
+            if holds().await {
                 self.then(what);
                 return true;
             }
-            if self.world.now_true() >= until {
+            if self.stage.now() >= until {
                 self.violated(checker, format!("not within {limit:?}: {what}"));
                 return false;
             }
-            self.cluster.sleep(Duration::from_millis(50)).await;
+            self.stage.sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -157,5 +175,37 @@ impl Story {
     /// The violations so far.
     pub fn violations(&self) -> Vec<Violation> {
         self.notes.lock().violations.clone()
+    }
+}
+
+/// A tale in a simulation: all of the above, and the world behind the stage. Cheap to clone.
+#[derive(Clone)]
+pub struct Story {
+    /// The cluster.
+    pub cluster: SimCluster,
+    /// The world around it.
+    pub world: WorldHandle,
+    tale: Tale,
+}
+
+impl Story {
+    /// A story about a cluster.
+    pub fn new(cluster: SimCluster) -> Self {
+        let world = cluster.world().clone();
+        let tale = Tale::new(Arc::new(cluster.clone()), world.seed(), cluster.recorder().cloned());
+        Self { cluster, world, tale }
+    }
+
+    /// What can be told on any stage.
+    pub fn tale(&self) -> Tale {
+        self.tale.clone()
+    }
+}
+
+impl Deref for Story {
+    type Target = Tale;
+
+    fn deref(&self) -> &Tale {
+        &self.tale
     }
 }
