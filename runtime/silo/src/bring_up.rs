@@ -11,6 +11,7 @@ use crate::supervision::Admission;
 use crate::turns::context_of;
 use quark_core::directory::Registration;
 use quark_core::lifecycle;
+use quark_core::turn::{Access, End};
 use quark_core::wire::CallId;
 use quark_core::{ActorId, Instant, MethodId, reached};
 use std::sync::Arc;
@@ -23,7 +24,11 @@ impl Kernel {
             match kernel.make_ready(&activation).await {
                 Ok(()) => {
                     kernel.observe(|| Event::Activated { actor: &activation.id, epoch: activation.epoch() });
-                    kernel.start_drain(activation);
+                    // Ended, not drained directly: the mark of what was queued meanwhile has to go first.
+                    match activation.turn.end(Access::Exclusive) {
+                        End::Idle => kernel.retire_if_asked(&activation),
+                        End::Drain => kernel.start_drain(activation),
+                    }
                 }
                 Err(ended) => kernel.fail_to_start(&activation, ended),
             }

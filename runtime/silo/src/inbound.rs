@@ -93,9 +93,11 @@ impl Kernel {
         let from_client = envelope.view == ViewVersion(0);
         let message = Message {
             call: envelope.call,
-            reply_to: match envelope.kind {
-                Kind::OneWay => ReplyTo::Nobody,
-                _ => ReplyTo::Peer(envelope.origin.unwrap_or(from)),
+            reply_to: match (envelope.kind, envelope.origin.unwrap_or(from)) {
+                (Kind::OneWay, _) => ReplyTo::Nobody,
+                // Our own call came back to us: the silo we sent it to sent it on to where it lives now.
+                (_, origin) if origin == self.id => ReplyTo::Local,
+                (_, origin) => ReplyTo::Peer(origin),
             },
             actor,
             method: envelope.method,
