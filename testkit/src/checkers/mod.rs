@@ -3,6 +3,43 @@
 //! A checker accepts every history that the promise allows, also where it cannot see well: what it cannot decide it
 //! counts as nothing examined. `docs/checkers.md` says for each what it looks at and what it cannot see.
 
+mod at_most_once;
+mod deadlines;
+mod detection;
+mod fencing;
+mod fifo;
+mod leak;
+mod ledger;
+mod linearizable;
+mod liveness;
+mod memory;
+mod one_runner;
+mod one_writer;
+mod outcomes;
+mod placement;
+#[cfg(test)]
+mod script;
+mod silos;
+#[cfg(test)]
+mod tests;
+mod views;
+
+pub use at_most_once::AtMostOnce;
+pub use deadlines::Deadlines;
+pub use detection::Detection;
+pub use fencing::Fencing;
+pub use fifo::Fifo;
+pub use leak::Leaks;
+pub use ledger::Ledger;
+pub use linearizable::Linearizable;
+pub use liveness::Liveness;
+pub use memory::BoundedMemory;
+pub use one_runner::OneRunner;
+pub use one_writer::OneWriter;
+pub use outcomes::Outcomes;
+pub use placement::Placement;
+pub use views::Views;
+
 use crate::history::{History, WorldEvent};
 use quark_core::Instant;
 use std::fmt;
@@ -59,7 +96,24 @@ impl Verdict {
 
 /// The checkers of every scenario.
 pub fn always_on() -> Vec<Box<dyn Checker>> {
-    vec![Box::new(Completeness)]
+    vec![
+        Box::new(Completeness),
+        Box::new(OneWriter),
+        Box::new(Fencing),
+        Box::new(OneRunner),
+        Box::new(Ledger),
+        Box::new(Linearizable::default()),
+        Box::new(AtMostOnce),
+        Box::new(Fifo),
+        Box::new(Outcomes::default()),
+        Box::new(Deadlines),
+        Box::new(Detection::default()),
+        Box::new(BoundedMemory::default()),
+        Box::new(Liveness::default()),
+        Box::new(Views),
+        Box::new(Placement),
+        Box::new(Leaks),
+    ]
 }
 
 /// Applies checkers to a history.

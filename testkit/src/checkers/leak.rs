@@ -1,0 +1,99 @@
+//! I11, promise P17: once nothing is under way, every per-call and per-peer table is empty.
+
+use super::silos::Silos;
+use super::{Checker, Verdict};
+use crate::history::{History, SiloEvent, What, WorldEvent};
+use quark_core::Instant;
+use quark_core::SiloId;
+use quark_core::wire::CallId;
+use std::collections::BTreeMap;
+
+/// See the module.
+pub struct Leaks;
+
+impl Checker for Leaks {
+    fn name(&self) -> &'static str {
+        "leaks"
+    }
+
+    fn check(&self, history: &History) -> Verdict {
+        let silos = Silos::of(history);
+        let mut verdict = Verdict::default();
+        let mut open: BTreeMap<(SiloId, CallId), Instant> = BTreeMap::new();
+        let mut is_quiet = false;
+        for record in history.records() {
+            match &record.what {
+                What::World(WorldEvent::Quiet) => {
+                    is_quiet = true;
+                    verdict.examine();
+                    for ((silo, call), issued_at) in &open {
+                        let gone = silos.life(*silo).is_some_and(|life| life.is_gone(record.at));
+                        verdict.require("P17", record.at, gone, || {
+                            format!("all is quiet, and call {call:?} of {silo} is open since {issued_at:?}")
+                        });
+                    }
+                }
+                What::World(WorldEvent::Sampled { silo, status }) if is_quiet => {
+                    let left = [
+                        ("pending calls", status.pending),
+                        ("held requests", status.held),
+                        ("forwarded calls", status.forwarded),
+                    ];
+                    for (what, size) in left {
+                        verdict.require("P17", record.at, size == 0, || {
+                            format!("all is quiet, and {silo} still has {size} {what}")
+                        });
+                    }
+                }
+                // Who works again is not quiet any more.
+                What::Client(_) => is_quiet = false,
+                What::Silo(r) => match &r.event {
+                    SiloEvent::CallIssued { call, .. } => {
+                        open.insert((r.silo, *call), record.at);
+                    }
+                    SiloEvent::CallEnded { call, .. } => {
+                        open.remove(&(r.silo, *call));
+                    }
+                    _ => {}
+                },
+                What::World(_) => {}
+            }
+        }
+        verdict
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script::{Script, broken, issued, outcome, rejected, silo};
+    use super::*;
+    use quark::SiloStatus;
+
+    fn sample(pending: usize) -> WorldEvent {
+        WorldEvent::Sampled { silo: silo("a#1"), status: SiloStatus { pending, ..SiloStatus::default() } }
+    }
+
+    fn valid() -> Script {
+        Script::new()
+            .silo("a#1", issued(1, 100))
+            .world(sample(1))
+            .silo("a#1", outcome(1, 100, "ok"))
+            .world(WorldEvent::Quiet)
+            .world(sample(0))
+    }
+
+    #[test]
+    fn nothing_is_left_when_all_is_quiet() {
+        assert_eq!(rejected(&Leaks, &valid()), "drop 2, swap 2");
+        assert_eq!(broken(&Leaks, valid().world(sample(1))), ["P17"]);
+    }
+
+    #[test]
+    fn the_dead_leave_what_they_had() {
+        let crashed = Script::new()
+            .silo("a#1", issued(1, 100))
+            .world(WorldEvent::Crashed(silo("a#1")))
+            .world(WorldEvent::Quiet);
+        assert_eq!(broken(&Leaks, crashed), [] as [&str; 0]);
+    }
+}
