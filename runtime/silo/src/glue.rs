@@ -72,6 +72,8 @@ impl Kernel {
         }
         let ring = Ring::shared_of_view(&view);
         self.routing.publish(Arc::new(Routing { view: view.clone(), ring: ring.clone() }));
+        // Before anything is placed, sent or ended because of it, so that whoever watches sees the cause first.
+        self.observe(|| Event::ViewInstalled { view: &view });
         self.directory_view_changed(view.clone(), ring);
         self.routes.lock().keep(|silo| view.member(silo).is_some_and(|m| m.status != Status::Dead));
         let dead = |silo: SiloId| view.is_dead(silo);
@@ -82,7 +84,6 @@ impl Kernel {
             let reason = "the silo that the call was sent on to has been declared dead".into();
             self.send_reply(origin, call, Ended::Failed(Failure::Indeterminate { reason }));
         }
-        self.observe(|| Event::ViewInstalled { view: &view });
     }
 
     /// Stops at once: the silo has been declared dead, or its world is gone. No goodbye, no hooks.
