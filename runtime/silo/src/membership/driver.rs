@@ -167,7 +167,7 @@ impl MembershipDriver {
         if self.operations.len() >= OPERATIONS_MAX {
             // The core has long given up on it.
             quark_core::reached!("membership.operation.dropped");
-            self.operations.remove(0);
+            drop(self.operations.remove(0));
         }
         self.operations.push((request, Box::pin(operation)));
     }
