@@ -83,6 +83,10 @@ impl NodeClock {
         self.rate_ppb = rate_ppb.max(-BILLION as i64);
     }
 
+    pub(crate) fn rate_ppb(&self) -> i64 {
+        self.rate_ppb
+    }
+
     /// The wall clock jumps.
     pub(crate) fn step_wall(&mut self, by_ns: i64) {
         self.base_wall = self.base_wall.saturating_add(by_ns);

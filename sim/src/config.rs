@@ -107,6 +107,8 @@ pub struct NetworkConfig {
     pub lane_bytes_max: usize,
     /// How long it takes to notice that a peer has gone silent.
     pub keepalive: Spread,
+    /// How long a dial into a blocked path waits for it to clear.
+    pub connect_timeout: Duration,
     /// The longest wait before a broken link is dialled again, once that could succeed.
     pub redial_max: Duration,
     /// How often (in parts per million) a crash resets its links at once. The rest is silence until the keep-alive.
@@ -127,6 +129,7 @@ impl Default for NetworkConfig {
             lane_frames_max: 4096,
             lane_bytes_max: 16 << 20,
             keepalive: Spread::Uniform { min: Duration::from_secs(2), max: Duration::from_secs(4) },
+            connect_timeout: Duration::from_secs(1),
             redial_max: Duration::from_secs(2),
             reset_ppm: 250_000,
             hint_lost_ppm: 100_000,

@@ -7,6 +7,7 @@ use crate::state::Shared;
 use crate::task::TaskRef;
 use crate::timer::SimSleep;
 use crate::trace::TraceKind;
+use quark_core::handshake::{self, Hello};
 use quark_core::{Instant, SiloId, WallTime, hash};
 use quark_env::{BoxFuture, Clock, Entropy, Env, Sleep, Spawner, TaskHandle};
 use rand_chacha::ChaCha8Rng;
@@ -77,9 +78,16 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A peer of the cluster `sim` that speaks protocol 1 and accepts any contract.
+    /// A peer of the cluster `sim` that speaks this version's protocols and accepts any contract.
     pub fn new(silo: SiloId) -> Self {
-        Self { silo, cluster: "sim".to_owned(), protocols: (1, 1), contract_digest: 0 }
+        let protocols = (handshake::PROTOCOL_MIN, handshake::PROTOCOL);
+        Self { silo, cluster: "sim".to_owned(), protocols, contract_digest: 0 }
+    }
+
+    /// What it says first.
+    pub(crate) fn hello(&self) -> Hello {
+        let (protocol_min, protocol_max) = self.protocols;
+        Hello { protocol_min, protocol_max, ..Hello::new(&self.cluster, self.silo, self.contract_digest) }
     }
 }
 

@@ -238,6 +238,11 @@ impl WorldHandle {
         state.record(TraceKind::Fault, node.0, by_ns as u64);
     }
 
+    /// By how many parts per million a node's clocks run too fast, rounded.
+    pub fn clock_rate(&self, node: NodeId) -> i64 {
+        self.shared.lock().nodes[node.index()].clock.rate_ppb() / 1000
+    }
+
     /// A node's clocks run faster or slower by so many parts per million from now on (-1 000 000: they stand still).
     pub fn set_clock_rate(&self, node: NodeId, ppm: i64) {
         let mut state = self.shared.lock();
@@ -268,6 +273,11 @@ impl WorldHandle {
     /// Whether the node's process runs (or is paused).
     pub fn is_up(&self, node: NodeId) -> bool {
         self.shared.lock().nodes[node.index()].is_up
+    }
+
+    /// How many pauses of the node are in force.
+    pub fn pauses(&self, node: NodeId) -> u32 {
+        self.shared.lock().nodes[node.index()].pauses
     }
 
     /// Freezes the node: nothing runs, clocks go on, frames pile up. Pauses add up.

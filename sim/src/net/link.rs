@@ -43,19 +43,22 @@ pub(crate) struct Link {
     pub(crate) lanes: [LaneUse; 2],
     pub(crate) waiting: VecDeque<(Lane, Bytes)>,
     pub(crate) down_since: u64,
+    /// Whether the dial under way has found its path blocked once and waits for its timeout.
+    is_dial_stuck: bool,
 }
 
 impl Link {
-    /// The peer does not want us. Returns how many waiting frames were dropped.
+    /// This incarnation of the link ends: what waits for it is dropped. Returns how many frames those were.
     ///
-    /// A new serial, because frames of this link incarnation may still be under way: they no longer count.
-    pub(crate) fn refuse(&mut self, serial: u32) -> u64 {
-        self.serial = serial;
-        self.to_port = None;
+    /// A new serial, because other frames of this incarnation may still be under way: they no longer count.
+    pub(crate) fn drop_waiting(&mut self, serial: u32, state: LinkState) -> u64 {
         let unsent = self.waiting.len() as u64;
         self.waiting.clear();
         self.lanes = Default::default();
-        self.state = LinkState::Refused;
+        self.serial = serial;
+        self.to_port = None;
+        self.is_half_open = false;
+        self.state = state;
         unsent
     }
 }
@@ -90,6 +93,7 @@ impl State {
             lanes: Default::default(),
             waiting: VecDeque::new(),
             down_since: self.now,
+            is_dial_stuck: false,
         });
         self.net.ports[port as usize].peers.insert(to, link);
         if let Some(node) = to_node {
@@ -115,6 +119,7 @@ impl State {
     pub(crate) fn start_dial(&mut self, at: u32, after_ns: u64) {
         let link = self.net.links.get_mut(at).expect("the caller holds a live link");
         link.state = LinkState::Dialing;
+        link.is_dial_stuck = false;
         let (path, serial) = (link.path, link.serial);
         self.net.paths[path as usize].dials += 1;
         let counter = self.net.paths[path as usize].dials;
@@ -122,10 +127,11 @@ impl State {
         self.queue.push(self.now + after_ns + round_trip, Event::Dial { link: at, serial });
     }
 
-    /// Something changed that may let a broken link come up: dial it when its back-off says so.
+    /// Something changed that may let a broken link come up, or somebody wants to send on it: dial it when its back-off
+    /// says so.
     ///
-    /// A dialler that retries for ever would keep an idle world busy; dialling when it can succeed, after the wait
-    /// that an unlucky dialler would still have had, looks the same from inside.
+    /// A dialler that retries for ever would keep an idle world busy; dialling when it can succeed or fail visibly,
+    /// after the wait that an unlucky dialler would still have had, looks the same from inside.
     pub(crate) fn redial(&mut self, at: u32) {
         let Some(link) = self.net.links.get(at) else { return };
         if link.state != LinkState::Down || !link.is_learnt || link.to_node.is_none() {
@@ -148,7 +154,12 @@ impl State {
         let (from_node, from_port, to) = (link.from_node, link.from_port, link.to);
         let Some(to_node) = link.to_node else { return self.give_up_dial(at) };
         if self.is_blocked_between(from_node, to_node) {
-            return self.give_up_dial(at);
+            let link = self.net.links.get_mut(at).expect("checked above");
+            if std::mem::replace(&mut link.is_dial_stuck, true) {
+                return self.give_up_dial(at);
+            }
+            let due = self.now + ns(self.net.config.connect_timeout);
+            return self.queue.push(due, Event::Dial { link: at, serial });
         }
         let node = &self.nodes[to_node as usize];
         let Some(to_port) = node.port.filter(|_| node.is_up) else { return self.give_up_dial(at) };
@@ -156,7 +167,7 @@ impl State {
             quark_core::reached!("sim.net.refused");
             let serial = self.net.next_serial();
             let link = self.net.links.get_mut(at).expect("checked above");
-            self.net.meters.unsent += link.refuse(serial);
+            self.net.meters.unsent += link.drop_waiting(serial, LinkState::Refused);
             self.record(TraceKind::Link, from_node, 3);
             return self.tell(from_port, Incoming::Refused { peer: to, reason, dead });
         }
@@ -175,11 +186,16 @@ impl State {
         self.link_up(back, from_port);
     }
 
+    /// Nobody answered, or somebody else did. What waited for the link is lost, and said to be.
     fn give_up_dial(&mut self, at: u32) {
-        let now = self.now;
+        let serial = self.net.next_serial();
         let link = self.net.links.get_mut(at).expect("checked by the caller");
-        link.state = LinkState::Down;
-        link.down_since = link.down_since.min(now);
+        let (port, to) = (link.from_port, link.to);
+        let unsent = link.drop_waiting(serial, LinkState::Down);
+        self.net.meters.unsent += unsent;
+        if unsent > 0 {
+            self.hint_down(at, port, to);
+        }
     }
 
     fn link_up(&mut self, at: u32, to_port: u32) {
@@ -216,16 +232,10 @@ impl State {
         let serial = self.net.next_serial();
         let now = self.now;
         let link = self.net.links.get_mut(at).expect("the caller holds a live link");
-        let (from_port, from_node, to, to_port) =
-            (link.from_port, link.from_node, link.to, link.to_port.take());
+        let (from_port, from_node, to, to_port) = (link.from_port, link.from_node, link.to, link.to_port);
         let to_node = link.to_node;
-        link.serial = serial;
-        link.state = LinkState::Down;
-        link.is_half_open = false;
-        link.lanes = Default::default();
+        self.net.meters.unsent += link.drop_waiting(serial, LinkState::Down);
         link.down_since = now;
-        self.net.meters.unsent += link.waiting.len() as u64;
-        link.waiting.clear();
         let is_learnt = link.is_learnt;
         self.net.meters.links_down += 1;
         self.record(TraceKind::Link, from_node, 2);

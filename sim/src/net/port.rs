@@ -7,6 +7,7 @@ use crate::queue::Event;
 use crate::state::{Shared, State};
 use crate::trace::TraceKind;
 use bytes::Bytes;
+use quark_core::handshake::{self, Refusal};
 use quark_core::wire::Lane;
 use quark_core::{Generation, SiloId, SiloName};
 use quark_env::Transport;
@@ -24,7 +25,7 @@ pub(crate) struct Port {
     pub(crate) peers: BTreeMap<SiloId, u32>,
     /// Names whose generations up to this one are refused.
     forgotten: BTreeMap<SiloName, Generation>,
-    control: VecDeque<Arrived>,
+    control: VecDeque<Arrival>,
     user: VecDeque<Arrival>,
     waker: Option<Waker>,
 }
@@ -38,7 +39,7 @@ pub(crate) struct Arrived {
     pub(crate) is_copy: bool,
 }
 
-/// What waits in the user lane of an inbox. Notices keep their place among the frames.
+/// What waits in an inbox. A broken link keeps its place among the user frames; a refusal is urgent.
 enum Arrival {
     Frame(Arrived),
     Notice(Incoming),
@@ -60,7 +61,7 @@ impl Port {
     #[inline]
     pub(crate) fn take_frame(&mut self, lane: Lane, frame: Arrived) -> Option<Waker> {
         match lane {
-            Lane::Control => self.control.push_back(frame),
+            Lane::Control => self.control.push_back(Arrival::Frame(frame)),
             Lane::User => self.user.push_back(Arrival::Frame(frame)),
         }
         self.waker.take()
@@ -70,33 +71,23 @@ impl Port {
 impl State {
     /// Why one port would refuse another's dial, and whether because it is dead.
     pub(crate) fn refusal(&self, dialler: u32, acceptor: u32) -> Option<(String, bool)> {
-        let (acceptor, theirs) =
-            (&self.net.ports[acceptor as usize], &self.net.ports[dialler as usize].identity);
-        let ours = &acceptor.identity;
-        if ours.cluster != theirs.cluster {
-            return Some((format!("this is cluster `{}`, not `{}`", ours.cluster, theirs.cluster), false));
+        let (acceptor, dialler) = (&self.net.ports[acceptor as usize], &self.net.ports[dialler as usize]);
+        let theirs = dialler.identity.hello();
+        if let Err(refusal) = handshake::agree(&acceptor.identity.hello(), &theirs) {
+            return Some((refusal.to_string(), false));
         }
-        if ours.protocols.1 < theirs.protocols.0 || theirs.protocols.1 < ours.protocols.0 {
-            return Some((
-                format!("protocols {:?} and {:?} have none in common", ours.protocols, theirs.protocols),
-                false,
-            ));
-        }
-        if ours.contract_digest != theirs.contract_digest
-            && ours.contract_digest != 0
-            && theirs.contract_digest != 0
-        {
-            let (ours, theirs) = (ours.contract_digest, theirs.contract_digest);
-            return Some((format!("contract digest {theirs:016x} where {ours:016x} is hosted"), false));
-        }
-        acceptor.refuses(theirs.silo).then(|| (format!("{} has been declared dead", theirs.silo), true))
+        let known =
+            acceptor.forgotten.get(&theirs.silo.name).copied().filter(|_| acceptor.refuses(theirs.silo))?;
+        Some((Refusal::Dead { silo: theirs.silo, known }.to_string(), true))
     }
 
     /// A notice goes into a port's inbox.
     pub(crate) fn tell(&mut self, port: u32, notice: Incoming) {
         let port = &mut self.net.ports[port as usize];
         if port.is_open {
-            port.user.push_back(Arrival::Notice(notice));
+            let lane =
+                if matches!(notice, Incoming::Refused { .. }) { &mut port.control } else { &mut port.user };
+            lane.push_back(Arrival::Notice(notice));
             self.wakes.extend(port.waker.take());
         }
     }
@@ -109,7 +100,7 @@ impl State {
             && let Some(link) = self.net.ports[port as usize].peers.get(peer).copied()
             && let Some(link) = self.net.links.get_mut(link)
         {
-            self.net.meters.unsent += link.refuse(serial);
+            self.net.meters.unsent += link.drop_waiting(serial, LinkState::Refused);
         }
         self.tell(port, notice);
     }
@@ -290,6 +281,7 @@ impl Transport for SimTransport {
         let is_up = link.state == LinkState::Up;
         if !is_up {
             link.waiting.push_back((lane, frame));
+            state.redial(at);
         } else {
             state.dispatch(at, lane, frame);
         }
@@ -307,23 +299,25 @@ impl Transport for SimTransport {
         let mut taken = 0;
         while taken < max {
             let port = &mut state.net.ports[inner.port as usize];
-            let (lane, frame) = match port.control.pop_front() {
-                Some(frame) => (Lane::Control, frame),
+            let (lane, arrival) = match port.control.pop_front() {
+                Some(arrival) => (Lane::Control, arrival),
                 None => match port.user.pop_front() {
-                    Some(Arrival::Frame(frame)) => (Lane::User, frame),
-                    Some(Arrival::Notice(notice)) => {
-                        out.push(notice);
-                        taken += 1;
-                        continue;
-                    }
+                    Some(arrival) => (Lane::User, arrival),
                     None => break,
                 },
+            };
+            taken += 1;
+            let frame = match arrival {
+                Arrival::Frame(frame) => frame,
+                Arrival::Notice(notice) => {
+                    out.push(notice);
+                    continue;
+                }
             };
             if !frame.is_copy {
                 state.unload(frame.link, frame.serial, lane, frame.bytes.len());
             }
             out.push(Incoming::Frame { from: frame.from, lane, bytes: frame.bytes });
-            taken += 1;
         }
         if taken > 0 {
             return Poll::Ready(taken);
