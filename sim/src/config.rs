@@ -24,6 +24,8 @@ pub struct Config {
     pub time_limit: Duration,
     /// The run fails when so many polls happen without time passing: something spins.
     pub polls_per_instant_max: u64,
+    /// The run fails when one poll reads the clock so often: it will never end.
+    pub reads_per_poll_max: u64,
     /// Whether reads of the real clock and of system entropy inside the simulation fail the run.
     pub tripwire: bool,
     /// The events to record in full, by number.
@@ -48,6 +50,7 @@ impl Config {
             clocks: ClockConfig::default(),
             time_limit: Duration::from_secs(24 * 3600),
             polls_per_instant_max: 1_000_000,
+            reads_per_poll_max: 10_000_000,
             tripwire: true,
             trace_window: 0..0,
             log_decisions: false,

@@ -93,7 +93,15 @@ impl Identity {
 
 impl Clock for Host {
     fn now(&self) -> Instant {
-        let state = self.shared.lock();
+        let mut state = self.shared.lock();
+        // The one sign of life that a loop without an await point gives: the executor never gets its turn again.
+        state.reads_in_poll += 1;
+        assert!(
+            state.reads_in_poll <= state.config.reads_per_poll_max,
+            "livelock: a poll on node `{}` has read the clock {} times",
+            state.nodes[self.node as usize].name,
+            state.config.reads_per_poll_max
+        );
         state.nodes[self.node as usize].clock.mono(state.now)
     }
 

@@ -251,6 +251,7 @@ impl State {
         self.record(TraceKind::Poll, node, name_hash);
         self.polls += 1;
         self.polls_at_instant += 1;
+        self.reads_in_poll = 0;
         let limit = self.config.polls_per_instant_max;
         assert!(
             self.polls_at_instant <= limit,

@@ -72,6 +72,8 @@ pub(crate) struct State {
     pub(crate) pct_rounds: u64,
     pub(crate) polls: u64,
     pub(crate) polls_at_instant: u64,
+    /// Clock readings since the present poll began.
+    pub(crate) reads_in_poll: u64,
     /// The world is being dropped: nothing new is taken.
     pub(crate) is_closed: bool,
 }
@@ -99,6 +101,7 @@ impl State {
             pct_rounds: 0,
             polls: 0,
             polls_at_instant: 0,
+            reads_in_poll: 0,
             is_closed: false,
             config,
         }

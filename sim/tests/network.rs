@@ -131,7 +131,8 @@ fn strangers_are_refused_with_a_reason() {
     let (a, b) = (world.add_node("a"), world.add_node("b"));
     let here = world.host(a).transport(Identity::new(silo("a", 1)));
     let host = Arc::new(world.host(b));
-    let cases: [(fn(&mut Identity), &str); 2] = [
+    type Change = fn(&mut Identity);
+    let cases: [(Change, &str); 2] = [
         (|identity| identity.cluster = "other".to_owned(), "other"),
         (|identity| identity.protocols = (40, 41), "40"),
     ];

@@ -173,6 +173,14 @@ fn deadlock_livelock_and_endless_waiting_are_failures() {
     });
     assert!(message.starts_with("livelock") && message.contains("spinner"), "{message}");
 
+    let message = fails(Config::calm(7), &|world| {
+        let node = world.add_node("a");
+        let host = world.host(node);
+        world.spawn(node, "looper", async move { while host.now() > Instant::ZERO {} });
+        world.run_for(SECOND);
+    });
+    assert!(message.starts_with("livelock: a poll on node `a`"), "{message}");
+
     let message = fails(Config::new(8), &|world| {
         let node = world.add_node("a");
         let host = world.host(node);
