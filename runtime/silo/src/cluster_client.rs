@@ -99,6 +99,17 @@ impl ClusterClient {
         Client { issuer: Arc::new(Remote(self.link.clone())) }
     }
 
+    /// Tells of another gateway: one that was started since, say. A newer generation of a name replaces an older one.
+    ///
+    /// For a cluster that came back as a whole: nobody whom this client knows is left to tell it of the others.
+    pub fn add_gateway(&self, id: SiloId, address: &str) {
+        let now = self.link.env.clock.now();
+        self.link.learn(id, address, now);
+        if self.gateway().is_none() {
+            self.link.choose(now);
+        }
+    }
+
     /// The gateway in use.
     pub fn gateway(&self) -> Option<SiloId> {
         self.link.gateways.lock().current
@@ -121,15 +132,22 @@ impl ClusterClient {
 impl Link {
     fn learn(&self, id: SiloId, address: &str, now: Instant) {
         let mut gateways = self.gateways.lock();
-        gateways.known.retain(|known, _| known.name != id.name || known.generation >= id.generation);
         if gateways.known.keys().any(|known| known.name == id.name && known.generation > id.generation) {
             return;
         }
+        let is_older = |known: &SiloId| known.name == id.name && known.generation < id.generation;
+        let superseded: Vec<SiloId> = gateways.known.keys().copied().filter(is_older).collect();
+        gateways.known.retain(|known, _| !is_older(known));
         let is_new = !gateways.known.contains_key(&id);
         gateways.known.entry(id).or_insert_with(|| Gateway { heard_at: now, failed_at: None });
         drop(gateways);
         if is_new {
             self.env.transport.learn(id, address);
+        }
+        for gone in superseded {
+            let reason = format!("{gone} was superseded by {id}");
+            self.env.transport.forget(gone, &reason);
+            self.fail_over(gone, now, &reason);
         }
     }
 
