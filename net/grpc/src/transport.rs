@@ -54,9 +54,20 @@ impl GrpcTransport {
     ///
     /// Panics: outside of a tokio runtime, or in one without I/O and time.
     pub fn bind(config: Config) -> Result<Arc<Self>, BindError> {
+        let listener = std::net::TcpListener::bind(config.listen)
+            .map_err(|source| BindError::new(config.listen, source))?;
+        Self::listen_on(listener, config)
+    }
+
+    /// As [`GrpcTransport::bind`], on a socket that listens already; `config.listen` is ignored.
+    ///
+    /// For a silo whose port the system chooses: the table wants its address before it gives it the generation that
+    /// `config.hello` has to name.
+    ///
+    /// Panics: outside of a tokio runtime, or in one without I/O and time.
+    pub fn listen_on(listener: std::net::TcpListener, config: Config) -> Result<Arc<Self>, BindError> {
         let Config { listen, advertise, hello, limits } = config;
         let bind_error = |source| BindError::new(listen, source);
-        let listener = std::net::TcpListener::bind(listen).map_err(bind_error)?;
         listener.set_nonblocking(true).map_err(bind_error)?;
         let listener = TcpListener::from_std(listener).map_err(bind_error)?;
         let listens_on = listener.local_addr().map_err(bind_error)?;
