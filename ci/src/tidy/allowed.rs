@@ -27,7 +27,8 @@ pub const UNSAFE: &[Exception] = &[
 pub const LONG: &[Exception] = &[];
 
 /// Tests that really have to wait, because what they wait for is the real world.
-pub const SLEEPING_TESTS: &[Exception] = &[];
+pub const SLEEPING_TESTS: &[Exception] =
+    &[Exception { path: "net/node/tests/up/harness.rs", reason: "polls other processes, until a deadline" }];
 
 /// Whether a table has a row for this path.
 pub fn among(table: &[Exception], path: &str) -> bool {

@@ -1,0 +1,96 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// Virtual actors whose guarantees are checked.
+#[derive(Parser, Debug)]
+#[command(name = "quark", version, about, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Start a cluster on this machine: silo processes, one SQLite file, a sample bank under load
+    ///
+    /// Shows what happens in a live view (plain lines if the output is no terminal) and serves HTTP:
+    ///
+    ///   curl -X POST localhost:8080/actors/account/alice/deposit -d '{"amount":5}'
+    ///
+    /// Ctrl-C stops it in order; a second Ctrl-C at once. Every flag can also stand in the environment (QUARK_SILOS,
+    /// ..) or, without its dashes, in the file of --config; flags win over the environment, that over the file.
+    #[command(verbatim_doc_comment)]
+    Up(UpFlags),
+    /// One silo process; started by `quark up`
+    #[command(hide = true)]
+    Silo(SiloFlags),
+}
+
+/// Flags that every process has.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// Folder of the database and the logs [default: ./quark-data]
+    #[arg(long, value_name = "FOLDER", env = "QUARK_DATA")]
+    pub data: Option<PathBuf>,
+
+    /// Name of the cluster; a database belongs to one [default: quark]
+    #[arg(long, value_name = "NAME", env = "QUARK_CLUSTER")]
+    pub cluster: Option<String>,
+
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE", env = "QUARK_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Flags of `quark up`.
+#[derive(Args, Clone, Debug)]
+pub struct UpFlags {
+    /// Number of silo processes [default: 3]
+    #[arg(long, value_name = "N", env = "QUARK_SILOS")]
+    pub silos: Option<u16>,
+
+    #[command(flatten)]
+    pub common: Common,
+
+    /// Port of the HTTP API on 127.0.0.1; 0 lets the system choose [default: 8080]
+    #[arg(long, value_name = "PORT", env = "QUARK_HTTP_PORT")]
+    pub http_port: Option<u16>,
+
+    /// Load on the sample bank in calls per second; 0 for none [default: 200]
+    #[arg(long, value_name = "N", env = "QUARK_RATE")]
+    pub rate: Option<u32>,
+
+    /// Where actors are stored [default: sqlite]
+    #[arg(long, value_name = "STORE", env = "QUARK_STORE")]
+    pub store: Option<StoreChoice>,
+
+    /// Print JSON lines instead of the live view
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `quark silo`.
+#[derive(Args, Clone, Debug)]
+pub struct SiloFlags {
+    /// Name, of one process at a time
+    #[arg(long)]
+    pub name: String,
+
+    /// Where to listen for other silos; port 0 lets the system choose
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub address: std::net::SocketAddr,
+
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// The stores there are.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreChoice {
+    /// One file, shared by the processes of this machine.
+    Sqlite,
+}

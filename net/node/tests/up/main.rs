@@ -1,0 +1,6 @@
+//! `quark up` as a user meets it: real processes, real ports, real signals.
+
+mod bad_input;
+mod harness;
+mod http;
+mod life;
