@@ -1,10 +1,10 @@
 //! What the kernel promises to an actor and its callers, one fact at a time, in a calm world.
 
+use quark::env::store::RecordKey;
 use quark::{
     ActorContext, CallError, CallFilter, Deserialize, Failure, Happened, Serialize, Silo, SiloBuilder,
 };
 use quark_core::ActorId;
-use quark_env::store::RecordKey;
 use quark_scenarios::bank::Account;
 use quark_sim::{Config, World};
 use quark_testkit::sim::SimCluster;

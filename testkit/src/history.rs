@@ -42,7 +42,7 @@ pub struct SiloRecord {
 
 /// The owned mirror of [`quark::Event`], where every field is explained.
 #[derive(Clone, PartialEq, Debug)]
-#[allow(missing_docs)] // Field by field as `quark::Event`; saying it twice would let the two drift apart.
+#[allow(missing_docs, reason = "the fields of the event, documented there")] // Field by field as `quark::Event`; saying it twice would let the two drift apart.
 pub enum SiloEvent {
     /// The silo has joined.
     Joined,

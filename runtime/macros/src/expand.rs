@@ -47,7 +47,10 @@ fn actor_items(options: &Options, block: &ActorBlock) -> TokenStream {
         #[derive(::core::clone::Clone, ::core::fmt::Debug)]
         pub struct #reference(::quark::generated::ActorHandle);
 
-        #[allow(dead_code, deprecated, private_interfaces, unused_variables, clippy::all, clippy::pedantic)]
+        #[allow(
+            dead_code, deprecated, private_interfaces, unused_variables, clippy::all, clippy::pedantic,
+            reason = "what the macro writes answers to the macro's tests, not to the user's lints"
+        )]
         const _: () = {
             #contract
 

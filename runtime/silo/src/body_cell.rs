@@ -22,7 +22,10 @@ impl BodyCell {
     ///
     /// # Safety
     /// The caller holds the activation's turn exclusively, for as long as the reference lives.
-    #[allow(clippy::mut_from_ref)] // The exclusivity comes from the turn, not from the borrow of the cell.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the exclusivity comes from the turn, not from a borrow of the cell"
+    )]
     pub unsafe fn exclusive(&self) -> (&mut Option<Box<dyn Body>>, &mut Holding) {
         // SAFETY: no other reference exists while the turn is held exclusively, as the caller promises.
         unsafe { (&mut *self.body.get(), &mut *self.holding.get()) }

@@ -77,7 +77,6 @@ pub(crate) enum Phase {
 }
 
 impl Kernel {
-    #[allow(clippy::too_many_arguments)] // The parts of a whole, handed in once by `Silo::start`.
     pub fn new(
         id: SiloId,
         env: Env,

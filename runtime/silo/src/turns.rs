@@ -168,7 +168,10 @@ async fn run(kernel: Arc<Kernel>, activation: Arc<Activation>, first: Option<Mes
 }
 
 /// What a drainer runs next.
-#[allow(clippy::large_enum_variant)] // It lives for a moment on one stack; a box would cost an allocation a turn.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it lives for a moment on one stack; a box would cost an allocation"
+)]
 enum Next {
     Nothing,
     Exclusive(Message),

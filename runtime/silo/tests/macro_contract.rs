@@ -26,7 +26,7 @@ cart!(reordered_and_respaced {
     async fn total(&self) -> u64 { 0 }
     /// Documented.
     async fn add(&mut self, _ctx: &quark::ActorContext, _item : String, _count : u32,) -> Result < u32 , String , > { Ok(1) }
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "only its contract is looked at")]
     fn helper() {}
 });
 cart!(renamed_under_its_old_name {

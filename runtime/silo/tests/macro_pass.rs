@@ -112,7 +112,7 @@ impl Old {
     #[deprecated = "call `new_way`"]
     fn old_way(&self) {}
 
-    #[allow(clippy::needless_pass_by_value)]
+    #[allow(clippy::needless_pass_by_value, reason = "the attribute has to survive the macro")]
     fn new_way(&self, text: String) -> usize {
         text.len()
     }
