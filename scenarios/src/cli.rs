@@ -14,7 +14,7 @@ use std::time::Duration;
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Names of stories; empty for all.
+    /// Names of stories; empty for all that are not heavy.
     pub stories: Vec<String>,
     /// Seeds of each.
     pub seeds: Range<u64>,
@@ -40,13 +40,13 @@ pub fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
     }
 }
 
-/// The stories of these names, or all.
+/// The stories of these names, or all that are not heavy.
 ///
 /// Errors: a sentence that names the unknown story and those that there are.
 pub fn select(names: &[String]) -> Result<Vec<Scenario>, String> {
     let all = stories::all();
     if names.is_empty() {
-        return Ok(all);
+        return Ok(all.into_iter().filter(|s| !s.heavy).collect());
     }
     names
         .iter()
@@ -65,7 +65,10 @@ pub fn list(json: bool) {
         if json {
             println!(
                 "{}",
-                json!({ "name": story.name, "premise": story.premise, "sometimes": story.sometimes })
+                json!({
+                    "name": story.name, "premise": story.premise, "sometimes": story.sometimes,
+                    "heavy": story.heavy,
+                })
             );
         } else {
             println!("{}\n    {}", story.name, story.premise);

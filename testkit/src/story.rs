@@ -29,6 +29,8 @@ pub struct Scenario {
     pub tell: fn(Story) -> BoxFuture<'static, ()>,
     /// The same story for any stage, if it needs nothing of the simulation: it is also told to real processes.
     pub anywhere: Option<fn(Tale) -> BoxFuture<'static, ()>>,
+    /// Whether one seed takes so long that it is told only when it is named.
+    pub heavy: bool,
 }
 
 /// Something that did not hold.
