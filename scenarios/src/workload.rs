@@ -36,6 +36,8 @@ struct State {
     known: Mutex<BTreeMap<u64, Known>>,
     acknowledged: AtomicU64,
     failed: AtomicU64,
+    /// The last failure, for people.
+    last_failure: Mutex<Option<String>>,
 }
 
 /// How long a deposit may take before its client gives up.
@@ -69,6 +71,11 @@ impl Deposits {
     /// How many failed or ended unknown.
     pub fn failed(&self) -> u64 {
         self.state.failed.load(Ordering::Relaxed)
+    }
+
+    /// What the last failure said.
+    pub fn last_failure(&self) -> Option<String> {
+        self.state.last_failure.lock().clone()
     }
 
     /// Stops, then reads every account: each must answer, with no less than was acknowledged and no more than was
@@ -142,6 +149,7 @@ fn note(story: &Tale, state: &State, account: u64, amount: u64, before: u64, ans
         }
         Err(error) => {
             state.failed.fetch_add(1, Ordering::Relaxed);
+            *state.last_failure.lock() = Some(format!("account-{account}: {error}"));
             if happened(&error) == Happened::Unknown {
                 known.unknown += amount;
             }

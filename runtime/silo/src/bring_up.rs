@@ -167,7 +167,7 @@ impl Kernel {
 
     /// A turn has ended and nothing is queued: if the silo drains, or another activation has won, this is the moment.
     pub(crate) fn retire_if_asked(self: &Arc<Self>, activation: &Arc<Activation>) {
-        if activation.is_asked_to_end() || self.phase() == Phase::Draining {
+        if activation.is_asked_to_end() || self.phase() >= Phase::Draining {
             self.retire(activation, "asked to end");
         }
     }

@@ -69,6 +69,8 @@ struct Gateways {
 
 struct Gateway {
     heard_at: Instant,
+    /// It said that it stops: it is a gateway no more.
+    stops: bool,
     failed_at: Option<Instant>,
 }
 
@@ -139,7 +141,7 @@ impl Link {
         let superseded: Vec<SiloId> = gateways.known.keys().copied().filter(is_older).collect();
         gateways.known.retain(|known, _| !is_older(known));
         let is_new = !gateways.known.contains_key(&id);
-        gateways.known.entry(id).or_insert_with(|| Gateway { heard_at: now, failed_at: None });
+        gateways.known.entry(id).or_insert_with(|| Gateway { heard_at: now, stops: false, failed_at: None });
         drop(gateways);
         if is_new {
             self.env.transport.learn(id, address);
@@ -155,10 +157,14 @@ impl Link {
     fn choose(&self, now: Instant) {
         let draw = self.env.entropy.u64("gateway") as usize;
         let mut gateways = self.gateways.lock();
-        let fresh: Vec<SiloId> =
-            gateways.known.iter().filter(|(_, g)| g.failed_at.is_none()).map(|(id, _)| *id).collect();
+        let fresh: Vec<SiloId> = gateways
+            .known
+            .iter()
+            .filter(|(_, g)| g.failed_at.is_none() && !g.stops)
+            .map(|(id, _)| *id)
+            .collect();
         let chosen = if fresh.is_empty() {
-            gateways.known.iter().min_by_key(|(_, g)| g.failed_at).map(|(id, _)| *id)
+            gateways.known.iter().min_by_key(|(_, g)| (g.stops, g.failed_at)).map(|(id, _)| *id)
         } else {
             Some(fresh[draw % fresh.len()])
         };
@@ -329,6 +335,10 @@ impl Issuer for Remote {
                     Ended::Ok(bytes) => return Ok(bytes),
                     Ended::App(bytes) => return Err(Outcome::App(bytes)),
                     Ended::Failed(Failure::Stopping { .. }) | Ended::Bounced => {
+                        if let Ended::Failed(Failure::Stopping { silo }) = &ended {
+                            reached!("client.gateway_stops");
+                            link.gateways.lock().known.entry(*silo).and_modify(|g| g.stops = true);
+                        }
                         let again = link.env.clock.now() + pause;
                         link.choose(link.env.clock.now());
                         link.env.clock.sleep_until(again.min(deadline)).await;

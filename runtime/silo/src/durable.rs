@@ -160,7 +160,12 @@ impl Kernel {
         let mut doubt: Option<String> = None;
         loop {
             match self.env.store.commit(batch.clone()).await {
-                Ok(committed) => return Ok(committed.version),
+                Ok(committed) => {
+                    if doubt.is_some() {
+                        reached!("durable.doubt_resolved");
+                    }
+                    return Ok(committed.version);
+                }
                 Err(StoreError::Conflict { .. }) if doubt.is_none() => return Err(CommitError::Fenced),
                 // An earlier attempt may be what we now conflict with.
                 Err(StoreError::Conflict { .. }) => {

@@ -72,8 +72,11 @@ pub(crate) struct Stats {
 pub(crate) enum Phase {
     Starting = 0,
     Running = 1,
+    /// Takes calls, but keeps nothing: what it hosts ends, what it owns moves.
     Draining = 2,
-    Stopped = 3,
+    /// Takes no call any more; what still arrives is sent back unexecuted.
+    Leaving = 3,
+    Stopped = 4,
 }
 
 impl Kernel {
@@ -118,6 +121,7 @@ impl Kernel {
             0 => Phase::Starting,
             1 => Phase::Running,
             2 => Phase::Draining,
+            3 => Phase::Leaving,
             _ => Phase::Stopped,
         }
     }
@@ -135,7 +139,7 @@ impl Kernel {
     pub fn check_serving(&self) -> Result<(), Failure> {
         match self.phase() {
             Phase::Running | Phase::Draining => Ok(()),
-            Phase::Starting | Phase::Stopped => Err(Failure::Stopping { silo: self.id }),
+            Phase::Starting | Phase::Leaving | Phase::Stopped => Err(Failure::Stopping { silo: self.id }),
         }
     }
 

@@ -52,7 +52,7 @@ impl Kernel {
         // A message that was sent on to us by a wrong hint goes to the owner, who knows.
         let seen = if message.hops == 0 { self.routes.lock().find(&message.actor) } else { None };
         let serves = |silo: SiloId| {
-            silo != self.id && routing.view.member(silo).is_some_and(|m| m.status != Status::Dead)
+            silo != self.id && routing.view.member(silo).is_some_and(|m| m.status == Status::Active)
         };
         let target = match seen {
             Some(silo) if serves(silo) => {

@@ -242,19 +242,19 @@ impl Silo {
         let until = kernel.env.clock.now() + kernel.config.shutdown_timeout;
         let membership = kernel.membership.get().expect("a running silo has a membership").clone();
         membership.drain().await;
-        let mut pause = Duration::from_millis(10);
-        loop {
-            kernel.retire_all();
-            let status = self.status();
-            let done =
-                status.activations == 0 && status.pending == 0 && kernel.directory.lock().core.is_drained();
+        self.wait_empty(until, || kernel.directory.lock().core.is_drained()).await;
+        // From here on nothing new is taken, and what was on its way when the others learnt it comes back to them.
+        kernel.enter(Phase::Leaving);
+        let received = || kernel.stats.received.load(Ordering::Relaxed);
+        let (mut last, mut quiet_since) = (received(), kernel.env.clock.now());
+        self.wait_empty(until, || {
             let now = kernel.env.clock.now();
-            if done || now >= until || kernel.is_stopped() {
-                break;
+            if received() != last {
+                (last, quiet_since) = (received(), now);
             }
-            kernel.env.clock.sleep_until(now + pause).await;
-            pause = (pause * 2).min(Duration::from_millis(200));
-        }
+            now.since(quiet_since) >= QUIET_BEFORE_LEAVING
+        })
+        .await;
         membership.leave().await;
         kernel.halt("left in order");
         for task in kernel.tasks.lock().drain(..) {
@@ -262,6 +262,27 @@ impl Silo {
         }
     }
 }
+
+impl Silo {
+    /// Waits until nothing is hosted or pending here and `ready` says so, or the time is up.
+    async fn wait_empty(&self, until: Instant, mut ready: impl FnMut() -> bool) {
+        let kernel = &self.kernel;
+        let mut pause = Duration::from_millis(10);
+        loop {
+            kernel.retire_all();
+            let is_empty = kernel.catalog.len() == 0 && kernel.pending.lock().open() == 0;
+            let now = kernel.env.clock.now();
+            if (is_empty && ready()) || now >= until || kernel.is_stopped() {
+                return;
+            }
+            kernel.env.clock.sleep_until(now + pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+}
+
+/// How long no call may have arrived before a silo leaves: longer than a frame is usually under way.
+const QUIET_BEFORE_LEAVING: Duration = Duration::from_millis(250);
 
 /// Numbers for people and dashboards.
 #[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]

@@ -1,0 +1,114 @@
+//! Story 27: many create one record, and somebody deletes it in between.
+
+use crate::bank::Account;
+use parking_lot::Mutex;
+use quark::core::{Version, WriteId, reached};
+use quark::env::Store;
+use quark::env::store::{Batch, StoreError};
+use quark_sim::Config;
+use quark_testkit::stage::Stage;
+use quark_testkit::story::{Scenario, Story};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// See its premise.
+pub const SCENARIO: Scenario = Scenario {
+    name: "create-race",
+    premise: "Fifty writers on five nodes create one record if it is absent, delete it, and create it again, while the \
+              store loses answers. Every life of the record has one creator, versions only grow, and a check against \
+              an earlier life never passes.",
+    sometimes: &["create_race.lost", "create_race.stale_refused", "create_race.in_doubt"],
+    world: Config::new,
+    describe: |silo| silo.actor::<Account>(),
+    tell: |story| Box::pin(tell(story)),
+    anywhere: None,
+    heavy: false,
+};
+
+const WRITERS: u64 = 50;
+const ROUNDS: u64 = 6;
+
+/// Who says to have created which life of the record.
+type Lives = Arc<Mutex<BTreeMap<Version, WriteId>>>;
+
+async fn tell(s: Story) {
+    s.given("fifty writers on five nodes");
+    let names = ["a", "b", "c", "d", "e"];
+    s.cluster.start_all(&names).await;
+    s.world.set_store_indeterminate(s.draw("doubt", 0, 200_000) as u32, 500_000);
+    let lives: Lives = Arc::default();
+    let mut ended = Vec::new();
+    for writer in 0..WRITERS {
+        let host = s.world.host(s.cluster.node(names[(writer % 5) as usize]));
+        let (story, lives) = (s.clone(), lives.clone());
+        let (tell, told) = oneshot::channel();
+        ended.push(told);
+        s.world.spawn(host.node(), "writer", async move {
+            write(&story, &host, writer, &lives).await;
+            let _ = tell.send(());
+        });
+    }
+    for writer in ended {
+        let _ = writer.await;
+    }
+    s.world.heal_store();
+    let count = lives.lock().len();
+    s.finally(format!("the record has had {count} lives, each with one creator"));
+    s.require("I2", count > 1, || format!("only {count} lives: nothing raced"));
+}
+
+async fn write(s: &Story, store: &impl Store, writer: u64, lives: &Lives) {
+    for round in 0..ROUNDS {
+        let number = writer << 32 | round << 8;
+        s.cluster.sleep(s.draw_time("writer", number, Duration::from_millis(20))).await;
+        let create = Batch::new("race", WriteId(u128::from(number) << 8 | 1))
+            .expect_absent("row")
+            .put("row", number.to_le_bytes().to_vec());
+        let Some(version) = surely(store, create, lives, s).await else {
+            reached!("create_race.lost");
+            continue;
+        };
+        // It is ours until we delete it: nobody else may, since all check its version.
+        let delete = Batch::new("race", WriteId(u128::from(number) << 8 | 2))
+            .expect_version("row", version)
+            .delete("row");
+        if surely(store, delete, &Lives::default(), s).await.is_none() {
+            s.violated("I2", format!("writer {writer} could not delete its own record of version {version}"));
+        }
+        let stale = Batch::new("race", WriteId(u128::from(number) << 8 | 3))
+            .expect_version("row", version)
+            .put("row", b"stale".to_vec());
+        match surely(store, stale, &Lives::default(), s).await {
+            None => reached!("create_race.stale_refused"),
+            Some(_) => s.violated("I2", format!("a check of version {version} passed after its delete")),
+        }
+    }
+}
+
+/// Commits, retrying the same write id while in doubt; `None` if a check does not hold.
+async fn surely(store: &impl Store, batch: Batch, lives: &Lives, s: &Story) -> Option<Version> {
+    loop {
+        match store.commit(batch.clone()).await {
+            Ok(committed) => {
+                let before = lives.lock().insert(committed.version, batch.write_id);
+                s.require("I2", before.is_none_or(|id| id == batch.write_id), || {
+                    format!(
+                        "version {} was given to {before:?} and to {:?}",
+                        committed.version, batch.write_id
+                    )
+                });
+                return Some(committed.version);
+            }
+            Err(StoreError::Conflict { .. }) => return None,
+            Err(StoreError::Indeterminate(_)) => reached!("create_race.in_doubt"),
+            Err(StoreError::Unavailable(_)) => {}
+            Err(error) => {
+                s.violated("I2", format!("unexpected: {error}"));
+                return None;
+            }
+        }
+        s.cluster.sleep(Duration::from_millis(3)).await;
+    }
+}
