@@ -45,6 +45,15 @@ const SCRIPTS: &[Script] = &[
         losses: 0,
     },
     Script {
+        name: "an owner comes and goes twice",
+        views: &[("a b", "a"), ("a b", "b"), ("a b", "a"), ("a b", "b")],
+        callers: "ab",
+        place_on: "",
+        endings: 1,
+        ticks: 0,
+        losses: 1,
+    },
+    Script {
         name: "the range goes to a newcomer whom the silo in between does not know",
         views: &[("a b", "a"), ("a b", "b"), ("a b c", "c")],
         callers: "abc",

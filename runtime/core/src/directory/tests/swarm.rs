@@ -255,3 +255,29 @@ fn the_clock_of_the_world_stands_at_the_end_of_a_run() {
     world.run(Instant(2_000_000_000));
     assert_eq!(world.now, Instant(2_000_000_000));
 }
+
+#[test]
+fn storms_reach_the_rare_branches() {
+    for seed in 0..60 {
+        let network = Network { loss: 15, duplicates: 10, delay_ms: 50, cut: Default::default() };
+        storm(seed, network, 50, true);
+    }
+    let reached = crate::probe::snapshot();
+    for probe in [
+        "directory.assignment_refused",
+        "directory.dead_refused",
+        "directory.entry_draining",
+        "directory.handover_superseded",
+        "directory.host_floor_raised",
+        "directory.page_duplicate",
+        "directory.reclaimed",
+        "directory.relayed",
+        "directory.request_held",
+        "directory.requester_behind",
+        "directory.source_died",
+        "directory.stopped",
+        "directory.transfer_fell_back",
+    ] {
+        assert!(reached.contains_key(probe), "no storm has come to {probe}");
+    }
+}
