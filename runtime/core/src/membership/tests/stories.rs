@@ -360,3 +360,54 @@ fn a_lost_hint_costs_no_more_than_a_reading() {
         assert!(others.iter().all(|at| world.nodes[*at].stopped.is_none()), "{}", world.describe());
     }
 }
+
+#[test]
+fn a_lapsed_silo_is_not_brought_back_by_vouches() {
+    let mut world = World::formed(3, 9);
+    world.run(3 * SEC);
+    let (a, b, s) = (0, 1, 2);
+    // The eviction is voted for, sent, and under way for long; by then the voter's promise has ended.
+    world.pause(s);
+    world.nodes[a].mode = StoreMode::LateCommits(12 * SEC);
+    world.run(500 * MS);
+    world.nodes[b].mode = StoreMode::Silent;
+    world.run(3 * SEC);
+    world.crash(a);
+    world.run(7 * SEC);
+    world.nodes[s].mode = StoreMode::Silent;
+    world.resume(s);
+    world.run(4 * SEC);
+    assert!(!world.runs(s), "{}", world.describe());
+    world.nodes[a].mode = StoreMode::Fine;
+    world.start(a);
+    world.run(10 * SEC);
+    assert!(world.view(a).is_dead(world.id(s)), "the late commit was written\n{}", world.describe());
+}
+
+#[test]
+fn of_three_hundred_silos_sixty_crash_and_thirty_join_at_once() {
+    let (count, crash, join) = (300, 60, 30);
+    let mut world = World::new(count, 1);
+    let first = count - join;
+    (0..first).for_each(|at| world.start(at));
+    world.run_until("all are active", 30 * SEC, |w| w.is_settled());
+    println!("formed in {} ms, {} messages", world.now / MS, world.messages);
+    world.run(5 * SEC);
+    (world.messages, world.operations) = (0, 0);
+    world.run(10 * SEC);
+    println!("idle: {} messages and {} operations a second", world.messages / 10, world.operations / 10);
+    assert!(world.messages / 10 < 7 * first as u64, "probes go to a few");
+    (world.messages, world.operations) = (0, 0);
+    let start = world.now;
+    for n in 0..crash {
+        world.crash(3 * n);
+        if n % 2 == 0 {
+            world.start(first + n / 2);
+        }
+        world.run(50 * MS);
+    }
+    world.run_until("all agree", 30 * SEC, |w| w.is_settled());
+    let took = (world.now - start) / SEC;
+    println!("60 crashed, 30 joined: settled after {took} s, {} messages", world.messages);
+    assert!(world.nodes.iter().all(|node| node.stopped.is_none()), "nobody else was evicted");
+}

@@ -17,6 +17,7 @@ pub struct World {
     pub now: Time,
     pub config: Config,
     pub nodes: Vec<Node>,
+    names: BTreeMap<SiloName, usize>,
     pub store: Store,
     /// Directed links that carry nothing.
     pub cut: BTreeSet<(usize, usize)>,
@@ -94,7 +95,10 @@ impl World {
     /// Silos `a`, `b`, ... that have not started.
     pub fn new(count: usize, seed: u64) -> Self {
         let node = |at: usize| Node {
-            name: SiloName::new(&format!("{}", (b'a' + at as u8) as char)).expect("a letter"),
+            name: match at {
+                0..26 => SiloName::new(&String::from((b'a' + at as u8) as char)).expect("a letter"),
+                _ => SiloName::new(&format!("silo-{at}")).expect("a name"),
+            },
             core: None,
             id: None,
             rate: 1_000_000,
@@ -109,10 +113,12 @@ impl World {
             timer: None,
             seen: BTreeSet::new(),
         };
+        let nodes: Vec<Node> = (0..count).map(node).collect();
         World {
             now: 0,
             config: Config::new("test"),
-            nodes: (0..count).map(node).collect(),
+            names: nodes.iter().enumerate().map(|(at, node)| (node.name, at)).collect(),
+            nodes,
             store: Store::default(),
             cut: BTreeSet::new(),
             loss: 0,
@@ -386,7 +392,7 @@ impl World {
             }
             Action::Send { to, msg } => {
                 self.messages += 1;
-                let peer = self.nodes.iter().position(|node| node.name == to.name).expect("a known name");
+                let peer = self.names[&to.name];
                 let lost = self.loss > 0 && self.random(1000) < self.loss;
                 if !lost && !self.cut.contains(&(at, peer)) {
                     let due = self.now + self.delay();
@@ -468,19 +474,20 @@ impl World {
 
     /// Promise P2: whoever may be placed anew does not run.
     fn look(&self) {
-        for (at, node) in self.nodes.iter().enumerate() {
-            let Some(id) = node.id.filter(|_| node.core.is_some()) else { continue };
-            if let Some(released) = self.released.get(&id).filter(|released| **released <= self.now) {
-                assert!(
-                    !self.runs(at),
-                    "at {} ms {id} runs until {:?} of its clock ({:?}), but may be placed anew since {} ms\n{}",
-                    self.now / MS,
-                    self.core(at).lease_until(),
-                    self.local(at),
-                    released / MS,
-                    self.describe()
-                );
+        for (id, released) in self.released.iter().filter(|(_, released)| **released <= self.now) {
+            let at = self.names[&id.name];
+            if self.nodes[at].id != Some(*id) || self.nodes[at].core.is_none() {
+                continue;
             }
+            assert!(
+                !self.runs(at),
+                "at {} ms {id} runs until {:?} of its clock ({:?}), but may be placed anew since {} ms\n{}",
+                self.now / MS,
+                self.core(at).lease_until(),
+                self.local(at),
+                released / MS,
+                self.describe()
+            );
         }
     }
 
