@@ -9,10 +9,19 @@ use super::suspicion::{Target, WatchRead};
 use super::table::{Change, Row, RowKey, StoreFault, Table, Tenure};
 use super::{join, tables::Sight};
 use crate::view::Status;
-use crate::{Instant, SiloId, Version};
+use crate::{Instant, SiloId, Version, ViewVersion};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Evictions that were decided and are not yet committed.
+#[derive(Clone, Hash, Debug)]
+pub(super) struct Sentence {
+    charges: BTreeMap<SiloId, Charge>,
+    until: Instant,
+    /// The version of the table on which the last commit was tried.
+    tried_on: ViewVersion,
+}
 
 /// A change of the table that is under way.
 #[derive(Clone, Hash, Debug)]
@@ -59,9 +68,10 @@ impl Membership {
         };
         match result {
             Ok(version) => {
+                self.conflicts = 0;
                 if pending.purpose == Purpose::Evict {
                     crate::reached!("membership.evicted");
-                    self.ballot = None;
+                    self.sentence = None;
                 }
                 self.adopt(now, Arc::new(pending.base.after(&pending.change, version)), out);
                 self.hint(out);
@@ -72,14 +82,21 @@ impl Membership {
 
     fn change_failed(&mut self, now: Instant, fault: &StoreFault, out: &mut Vec<Action>) {
         self.stale = true;
-        if *fault == StoreFault::Conflict {
-            crate::reached!("membership.change.conflict");
-        } else {
+        if *fault != StoreFault::Conflict {
             self.change_at = now + CHANGE_PAUSE;
+            return self.read_table_at_once(now, out);
         }
-        // The table may not have moved: then it was a lease that was renewed meanwhile, and the ballot is void.
-        self.end_ballot(now);
-        self.read_table_at_once(now, out);
+        crate::reached!("membership.change.conflict");
+        // Of many that change the table at once only one can win: the more often we lost, the longer we stay away,
+        // and read only when we come back, or what we read would be old again.
+        self.conflicts += 1;
+        if self.conflicts == 1 {
+            return self.read_table_at_once(now, out);
+        }
+        let pause = Duration::from_nanos(
+            self.draw() % (CONFLICT_PAUSE * (1 << self.conflicts.min(7))).as_nanos() as u64,
+        );
+        self.read_table_at(now + pause);
     }
 
     pub(super) fn change_deadline(&self) -> Instant {
@@ -113,6 +130,9 @@ impl Membership {
         if self.change.is_some() || self.stale {
             return Instant::NEVER;
         }
+        if self.sentence.is_some() {
+            return self.change_at;
+        }
         let now = self.now;
         // While one lease row is being read, the other suspects wait for it.
         let reading = self.targets.values().any(|t| t.is_due(now) && t.is_being_read());
@@ -138,6 +158,9 @@ impl Membership {
                 self.close_ballot(now, out);
             }
             return;
+        }
+        if self.sentence.is_some() {
+            return self.carry_out_sentence(now, out);
         }
         self.suspect_the_leaseless(now);
         if !self.may_change(now) {
@@ -238,29 +261,47 @@ impl Membership {
         }
     }
 
+    /// Counts, and remembers whom to evict.
     fn close_ballot(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let (Some(ballot), Some(table)) = (self.ballot.as_mut(), self.table.clone()) else { return };
-        // Kept, without its electors, until the commit has its answer.
-        ballot.until = Instant::NEVER;
-        ballot.waiting.clear();
-        if self.change.is_some() || self.stale {
+        let (Some(ballot), Some(table)) = (self.ballot.take(), self.table.clone()) else { return };
+        let mut charges = ballot.charges;
+        charges.retain(|id, charge| {
+            let verdict = charge.verdict(now, *id, self.me, &table, &self.config);
+            let evict = verdict != Verdict::Spared && self.is_still_suspected(*id);
+            if !evict && let Some(target) = self.targets.get_mut(id).filter(|t| t.ballot_at.is_some()) {
+                target.ballot_lost(now);
+            }
+            evict
+        });
+        if !charges.is_empty() {
+            self.sentence = Some(Sentence { charges, until: now + SENTENCE_KEPT, tried_on: ViewVersion(0) });
+            self.carry_out_sentence(now, out);
+        }
+    }
+
+    fn is_still_suspected(&self, id: SiloId) -> bool {
+        self.targets.get(&id).is_some_and(|target| target.ballot_at.is_some())
+    }
+
+    /// Commits the evictions that a ballot has decided. A conflict with another change of the table does not undo
+    /// the votes, which bind for longer than we try; a conflict with a renewal does.
+    fn carry_out_sentence(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if !self.may_change(now) {
+            return;
+        }
+        let (Some(mut sentence), Some(table)) = (self.sentence.take(), self.table.clone()) else { return };
+        if now >= sentence.until || sentence.tried_on == table.view.version {
             return self.end_ballot(now);
         }
-        let charges = std::mem::take(&mut ballot.charges);
         let mut change = Change::of_membership(&table);
-        for (id, charge) in &charges {
+        for (id, charge) in &sentence.charges {
             let entry = table.entry(*id).filter(|entry| entry.row.holds_lease());
-            let cleared = self.targets.get(id).is_none_or(|target| target.ballot_at.is_none());
-            let verdict = charge.verdict(now, *id, self.me, &table, &self.config);
-            let (Some(entry), false, true) = (entry, cleared, verdict != Verdict::Spared) else {
-                if let Some(target) = self.targets.get_mut(id).filter(|t| t.ballot_at.is_some()) {
-                    target.ballot_lost(now);
-                }
-                continue;
-            };
-            let left_of_lease = match verdict {
+            let Some(entry) = entry.filter(|_| self.is_still_suspected(*id)) else { continue };
+            // Counted anew: the table may tell more, or less, about who had a vote.
+            let left_of_lease = match charge.verdict(now, *id, self.me, &table, &self.config) {
                 Verdict::Voted => charge.lease.until.since(now),
-                Verdict::Outwaited | Verdict::Spared => Duration::ZERO,
+                Verdict::Outwaited => Duration::ZERO,
+                Verdict::Spared => continue,
             };
             let mut row = entry.row.clone();
             row.grace = left_of_lease.max(self.grace_left(now, &row));
@@ -270,15 +311,18 @@ impl Membership {
             change.expects.push((RowKey::Lease(id.name), Some(charge.lease.row)));
             change.puts.push(Row::Silo(row));
         }
-        self.ballot = None;
         if change.puts.len() > 1 {
+            sentence.tried_on = table.view.version;
+            self.sentence = Some(sentence);
             self.commit(now, Purpose::Evict, change, out);
+        } else {
+            self.end_ballot(now);
         }
     }
 
     /// The ballot, or the commit it led to, came to nothing: whoever is still suspected is tried again later.
     fn end_ballot(&mut self, now: Instant) {
-        self.ballot = None;
+        self.sentence = None;
         for target in self.targets.values_mut().filter(|t| t.is_due(now)) {
             target.ballot_lost(now);
         }
@@ -325,6 +369,10 @@ impl Membership {
     }
 }
 
+/// How long to try to commit what a ballot has decided.
+const SENTENCE_KEPT: Duration = Duration::from_secs(3);
+/// Doubles with each conflict in a row.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(5);
 /// How long to leave a store alone that did not take a change, other than because of a conflict.
 const CHANGE_PAUSE: Duration = Duration::from_millis(250);
 /// A lease row read so lately need not be read again before a ballot.

@@ -67,6 +67,7 @@ impl Membership {
         self.announced = Instant::ZERO;
         self.targets.clear();
         self.ballot = None;
+        self.sentence = None;
         out.push(Action::Stop { reason });
     }
 

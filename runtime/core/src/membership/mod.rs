@@ -36,7 +36,7 @@ pub use message::{BALLOT_TARGETS_MAX, MembershipMessage, Pulse, Vote};
 use crate::view::View;
 use crate::{Instant, SiloId, SiloName, Version, ViewVersion, hash};
 use ballot::Ballot;
-use evict::PendingChange;
+use evict::{PendingChange, Sentence};
 use lease::OwnLease;
 use life::Phase;
 use pledge::Pledges;
@@ -83,9 +83,12 @@ pub struct Membership {
     proxied: BTreeMap<u64, Proxied>,
     sightings: BTreeMap<SiloId, Sighting>,
     ballot: Option<Ballot>,
+    sentence: Option<Sentence>,
     change: Option<PendingChange>,
     /// The last change did not go through: nothing is changed before the table has been read again.
     stale: bool,
+    /// Changes in a row that met a conflict.
+    conflicts: u32,
     /// Nor before this.
     change_at: Instant,
 
@@ -125,8 +128,10 @@ impl Membership {
             proxied: BTreeMap::new(),
             sightings: BTreeMap::new(),
             ballot: None,
+            sentence: None,
             change: None,
             stale: false,
+            conflicts: 0,
             change_at: Instant::ZERO,
             numbers: 0,
             seed,

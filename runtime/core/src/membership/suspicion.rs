@@ -183,6 +183,6 @@ impl Target {
     }
 }
 
-const RANK_DELAY: Duration = Duration::from_millis(250);
+const RANK_DELAY: Duration = Duration::from_millis(500);
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 const RETRY_DELAYS_MAX: u32 = 6;

