@@ -222,8 +222,22 @@ impl State {
         let is_peer_gone = link.to_port.is_none_or(|port| !self.net.ports[port as usize].is_open);
         let (from, to) = (link.from_node, link.to_node.expect("a link that is up leads to a node"));
         if is_half_open || is_peer_gone || self.is_cut_between(from, to) {
-            self.break_link(at);
+            if is_half_open {
+                quark_core::reached!("sim.net.half_open_broken");
+            }
+            self.break_link(self.dialled_by_peer(at).unwrap_or(at));
         }
+    }
+
+    /// The peer's link whose connection this one answers by, if it is not one of our own dialling. They break as one:
+    /// else the dialler would go on with a connection that nobody can answer by.
+    fn dialled_by_peer(&self, at: u32) -> Option<u32> {
+        let link = self.net.links.get(at).filter(|link| !link.is_learnt)?;
+        let local = self.net.ports[link.from_port as usize].local();
+        let peers = &self.net.ports[link.to_port? as usize].peers;
+        let theirs = peers.get(&local).copied()?;
+        let is_same = |theirs: &Link| theirs.state == LinkState::Up && theirs.to_port == Some(link.from_port);
+        self.net.links.get(theirs).is_some_and(is_same).then_some(theirs)
     }
 
     /// The link is broken: both ends are told (unless the hint is lost), and a learnt one is dialled again.
