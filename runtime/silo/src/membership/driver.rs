@@ -67,7 +67,7 @@ impl MembershipDriver {
                 poll_fn(|cx| self.poll_inputs(cx)).await;
             }
             // Read after everything has arrived: nothing is taken for earlier than it was.
-            let now = self.clock.now();
+            let now = if quark_core::mutant!("m28") { now_of_the_machine() } else { self.clock.now() };
             for input in std::mem::take(&mut self.inputs) {
                 self.core.step(now, input, &mut self.actions);
                 self.handle.0.set_lease_until(self.core.lease_until());
@@ -175,6 +175,13 @@ impl MembershipDriver {
     fn progress(&self, progress: Progress) {
         self.handle.0.progress.send_replace(progress);
     }
+}
+
+/// The deliberate bug m28: a clock that is no part of the world that the silo was handed.
+#[expect(clippy::disallowed_types, reason = "planted, so that the simulator proves that it notices")]
+fn now_of_the_machine() -> Instant {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("the machine's clock is past 1970");
+    Instant::ZERO + since
 }
 
 /// A store that never answers must not make us remember every question.
