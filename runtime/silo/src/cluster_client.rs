@@ -198,7 +198,10 @@ impl Link {
     }
 
     fn end(&self, call: CallId, ended: Ended) {
-        let (_, waker) = self.pending.lock().end(call, ended);
+        let (was_waiting, waker) = self.pending.lock().end(call, ended);
+        if !was_waiting {
+            reached!("client.reply_unexpected");
+        }
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -248,8 +251,12 @@ impl Link {
                 if let Some(gateway) = self.gateways.lock().known.get_mut(&from) {
                     (gateway.heard_at, gateway.failed_at) = (now, None);
                 }
-                if let Ok(envelope) = Envelope::decode(bytes, &self.config.limits) {
-                    self.open(envelope, now);
+                match Envelope::decode(bytes, &self.config.limits) {
+                    Ok(envelope) => self.open(envelope, now),
+                    Err(error) => {
+                        reached!("client.frame_refused");
+                        tracing::warn!(peer = %from, %error, "refused a frame");
+                    }
                 }
             }
             Incoming::LinkDown { peer } => self.fail_over(peer, now, "the link to the gateway broke"),
