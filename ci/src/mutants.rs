@@ -112,21 +112,21 @@ pub const REGISTRY: &[Mutant] = &[
         id: "m20",
         what: "a reply reaches whoever holds its correlation number now",
         site: "runtime/silo/src",
-        killer: Killer::Story { names: &["rotten-pipe", "stale-routes"], checker: "I5" },
+        killer: Killer::Story { names: &["rotten-pipe"], checker: "I2" },
         seeds: 200,
     },
     Mutant {
         id: "m22",
         what: "the store ignores the version that a write expects",
         site: "sim/src",
-        killer: Killer::Story { names: &["create-race", "zombie-silo"], checker: "I2" },
+        killer: Killer::Story { names: &["create-race"], checker: "I2" },
         seeds: 200,
     },
     Mutant {
         id: "m23",
         what: "a deadline is not carried across a hop",
         site: "runtime/silo/src",
-        killer: Killer::Story { names: &["stale-routes", "rotten-pipe"], checker: "I5" },
+        killer: Killer::Story { names: &["rotten-pipe"], checker: "P4" },
         seeds: 200,
     },
     Mutant {
@@ -139,7 +139,7 @@ pub const REGISTRY: &[Mutant] = &[
     Mutant {
         id: "m28",
         what: "code below the traits reads the real clock",
-        site: "runtime",
+        site: "runtime/silo/src/membership",
         killer: Killer::Story { names: &["crash-no-leave"], checker: "tripwire" },
         seeds: 200,
     },
