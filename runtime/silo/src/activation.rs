@@ -46,6 +46,8 @@ pub(crate) struct Mail {
     pub state: State,
     /// No message is taken any more: look for the actor again.
     pub closed: bool,
+    /// Why it is to end as soon as nobody runs.
+    pub doomed: Option<&'static str>,
     /// Sender activation → the last of its messages that was admitted.
     seen: IndexMap<u64, u64, BuildHasherDefault<PointHasher>>,
 }
@@ -73,6 +75,7 @@ impl Activation {
                 box_: mailbox,
                 state: State::Created,
                 closed: false,
+                doomed: None,
                 seen: IndexMap::default(),
             }),
             epoch: AtomicU64::new(0),

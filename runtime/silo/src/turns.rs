@@ -51,8 +51,8 @@ impl Kernel {
         }
         match activation.turn.begin(method.access.into()) {
             Begin::Run => self.start_turn(activation.clone(), message, method.access),
-            Begin::Busy => self.enqueue(activation, message),
-            Begin::Sealed => self.route(message),
+            // What is sealed is still in the catalog while its hook runs: whoever ends it hands the mailbox on.
+            Begin::Busy | Begin::Sealed => self.enqueue(activation, message),
         }
     }
 
@@ -136,7 +136,10 @@ async fn run(kernel: Arc<Kernel>, activation: Arc<Activation>, first: Option<Mes
         if let Some(message) = next.take()
             && let After::Discard(reason) = execute(&kernel, &activation, message, access).await
         {
-            return kernel.discard(&activation, reason);
+            if access == Access::Exclusive {
+                return kernel.discard(&activation, reason);
+            }
+            doom(&activation, reason);
         }
         if access == Access::Shared {
             match activation.turn.end(access.into()) {
@@ -150,6 +153,7 @@ async fn run(kernel: Arc<Kernel>, activation: Arc<Activation>, first: Option<Mes
                 End::Idle => return kernel.retire_if_asked(&activation),
                 End::Drain => {}
             },
+            Next::Discard(reason) => return kernel.discard(&activation, reason),
             Next::Exclusive(message) => next = Some(message),
             Next::Shared(messages) => {
                 reached!("turns.shared_together");
@@ -167,6 +171,17 @@ async fn run(kernel: Arc<Kernel>, activation: Arc<Activation>, first: Option<Mes
     }
 }
 
+/// Ends the activation once the shared turns that run beside the caller's have ended: until then it is not gone, and
+/// another one would run beside it (promise P2).
+fn doom(activation: &Activation, reason: &'static str) {
+    reached!("turns.doomed_by_shared_turn");
+    activation.turn.seal();
+    activation.mail.lock().doomed.get_or_insert(reason);
+    // The last one out is made to look.
+    let nobody_runs = activation.turn.mark_queued();
+    assert!(!nobody_runs, "the caller's turn runs");
+}
+
 /// What a drainer runs next.
 #[allow(
     clippy::large_enum_variant,
@@ -174,6 +189,8 @@ async fn run(kernel: Arc<Kernel>, activation: Arc<Activation>, first: Option<Mes
 )]
 enum Next {
     Nothing,
+    /// A shared turn has found that the activation must end, and all of them are over now.
+    Discard(&'static str),
     Exclusive(Message),
     /// They run side by side; the turn is shared among them already.
     Shared(Vec<Message>),
@@ -183,6 +200,9 @@ fn take_next(activation: &Activation) -> Next {
     let is_shared =
         |m: &Message| activation.kind.contract.method(m.method).is_some_and(|m| m.access == Access::Shared);
     let mut mail = activation.mail.lock();
+    if let Some(reason) = mail.doomed {
+        return Next::Discard(reason);
+    }
     let Some(first) = mail.box_.pop() else { return Next::Nothing };
     if !is_shared(&first) {
         return Next::Exclusive(first);
