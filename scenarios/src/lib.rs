@@ -4,5 +4,6 @@
 pub mod bank;
 pub mod cast;
 pub mod cli;
+pub mod inside;
 pub mod stories;
 pub mod workload;
