@@ -75,7 +75,7 @@ impl Kernel {
             Kind::Request | Kind::OneWay => self.open_request(from, envelope),
             Kind::Reply => self.open_reply(envelope),
             Kind::Control => self.open_control(from, &envelope.payload),
-            Kind::Moved => self.open_moved(envelope),
+            Kind::Moved => self.open_moved(from, envelope),
             Kind::Cancel => {
                 if let Some(actor) = &envelope.actor {
                     self.withdraw_local(actor, from, envelope.call);
@@ -127,11 +127,17 @@ impl Kernel {
         self.end_call(envelope.call, ended);
     }
 
-    fn open_moved(&self, envelope: Envelope) {
+    fn open_moved(&self, from: SiloId, envelope: Envelope) {
         let Ok(lives_on) = codec::decode::<SiloId>(&envelope.payload, CodecLimits::default()) else { return };
         let Some(actor) = envelope.actor else { return };
         reached!("inbound.moved");
-        self.learn_route(&actor, lives_on);
+        if self.routing.load().ring.owner(actor.point()) == Some(lives_on) {
+            // It was sent to the owner, who may send it on and tell us so by a faster road: that hint must not be lost,
+            // and the owner needs none.
+            self.routes.lock().forget_wrong(&actor, from);
+        } else {
+            self.learn_route(&actor, lives_on);
+        }
         if envelope.call != CallId::default() {
             self.pending.lock().aim(envelope.call, lives_on);
             if self.is_dead_peer(lives_on) {

@@ -54,6 +54,13 @@ impl Routes {
         self.hints.swap_remove(actor);
     }
 
+    /// Drops the hint if it names this silo, which says that the actor is not there.
+    pub fn forget_wrong(&mut self, actor: &ActorId, silo: SiloId) {
+        if self.find(actor) == Some(silo) {
+            self.forget(actor);
+        }
+    }
+
     /// Drops every hint to a silo that does not serve any more.
     pub fn keep(&mut self, serves: impl Fn(SiloId) -> bool) {
         self.hints.retain(|_, silo| serves(*silo));
