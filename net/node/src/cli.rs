@@ -24,9 +24,55 @@ pub enum Command {
     /// ..) or, without its dashes, in the file of --config; flags win over the environment, that over the file.
     #[command(verbatim_doc_comment)]
     Up(UpFlags),
+    /// Tell the cluster's stories in the simulator: partitions, crashes, zombies, lost answers, from a seed
+    Sim {
+        #[command(subcommand)]
+        command: SimCommand,
+    },
     /// One silo process; started by `quark up`
     #[command(hide = true)]
     Silo(SiloFlags),
+}
+
+/// What `quark sim` can do.
+#[derive(Subcommand, Debug)]
+pub enum SimCommand {
+    /// Run stories over a range of seeds, each twice, and check every promise
+    Run {
+        /// The stories [default: all but the heavy ones]
+        #[arg(value_name = "STORY")]
+        stories: Vec<String>,
+        /// Which seeds, as in 0..1000
+        #[arg(long, value_name = "A..B", default_value = "0..50", value_parser = quark_scenarios::cli::parse_seeds)]
+        seeds: std::ops::Range<u64>,
+        /// How many runs at a time
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        jobs: usize,
+        /// Stop at the first failure
+        #[arg(long)]
+        fail_fast: bool,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell one seed of a story again, to be read
+    Replay {
+        /// The story
+        #[arg(value_name = "STORY")]
+        story: String,
+        /// The seed
+        #[arg(long, value_name = "N")]
+        seed: u64,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the stories
+    List {
+        /// Print JSON lines
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Flags that every process has.
@@ -82,6 +128,10 @@ pub struct SiloFlags {
     /// Where to listen for other silos; port 0 lets the system choose
     #[arg(long, default_value = "127.0.0.1:0")]
     pub address: std::net::SocketAddr,
+
+    /// Where other silos reach it, if that is not where it listens (behind a proxy)
+    #[arg(long, value_name = "HOST:PORT")]
+    pub advertise: Option<String>,
 
     #[command(flatten)]
     pub common: Common,

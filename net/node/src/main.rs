@@ -7,6 +7,7 @@ mod report;
 mod settings;
 mod signals;
 mod silo_command;
+mod sim_command;
 mod storage;
 mod up;
 
@@ -14,9 +15,6 @@ use clap::Parser;
 use cli::{Cli, Command};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -30,6 +28,7 @@ fn main() -> ExitCode {
     };
     let code = match cli.command {
         Command::Up(flags) => runtime.block_on(up::run(flags)),
+        Command::Sim { command } => sim_command::run(command),
         Command::Silo(flags) => {
             log_to_stderr();
             runtime.block_on(silo_command::run(flags))

@@ -9,6 +9,11 @@ use std::io::Write;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
 pub enum Report {
+    /// It listens, and does not serve yet.
+    Listening {
+        /// Where.
+        address: String,
+    },
     /// It serves.
     Started {
         /// Under which name and generation.

@@ -80,6 +80,8 @@ async fn start(flags: &SiloFlags) -> Result<(Silo, Arc<GrpcTransport>)> {
     let name = SiloName::new(&flags.name)?;
     // The port first: two processes cannot take one address, and the table wants to know it.
     let (listener, address) = listen(flags.address)?;
+    Report::Listening { address: address.to_string() }.print();
+    let advertised = flags.advertise.clone().unwrap_or_else(|| address.to_string());
     let store: Arc<dyn Store> = Arc::new(storage::open(&settings.data, &settings.cluster)?);
     let runtime = Handle::current();
     let (clock, entropy) = (TokioClock::new(runtime.clone()), OsEntropy);
@@ -91,13 +93,15 @@ async fn start(flags: &SiloFlags) -> Result<(Silo, Arc<GrpcTransport>)> {
         &(Arc::new(entropy) as Arc<dyn quark_env::Entropy>),
         &store,
         builder.membership_config(),
-        &builder.newcomer(name, &address.to_string()),
+        &builder.newcomer(name, &advertised),
     )
     .await?;
     let hello = Hello::new(&settings.cluster, id, builder.contract_digest());
-    let transport = GrpcTransport::listen_on(listener, quark_grpc::Config::new(address, hello))?;
+    let mut config = quark_grpc::Config::new(address, hello);
+    config.advertise = Some(advertised.clone());
+    let transport = GrpcTransport::listen_on(listener, config)?;
     let env = quark_tokio::world(&runtime, transport.clone(), store);
-    let silo = builder.start(env, &address.to_string()).await?;
+    let silo = builder.start(env, &advertised).await?;
     Report::Started { id, address: address.to_string() }.print();
     Ok((silo, transport))
 }

@@ -149,7 +149,7 @@ impl Cluster {
                 }
                 None
             }
-            Report::Failed { .. } | Report::Left => None,
+            Report::Listening { .. } | Report::Failed { .. } | Report::Left => None,
         }
     }
 

@@ -1,0 +1,27 @@
+//! `quark sim`: the stories, from the same binary that runs the real cluster.
+
+use crate::cli::SimCommand;
+use quark_scenarios::cli::{self, Plan};
+use std::process::ExitCode;
+
+/// Ends with 0 when every run was good, 1 when one was not, 2 when it could not do what it was asked.
+pub fn run(command: SimCommand) -> ExitCode {
+    let outcome = match command {
+        SimCommand::Run { stories, seeds, jobs, fail_fast, json } => {
+            cli::run(&Plan { stories, seeds, jobs, fail_fast, json })
+        }
+        SimCommand::Replay { story, seed, json } => cli::replay(&story, seed, json),
+        SimCommand::List { json } => {
+            cli::list(json);
+            Ok(true)
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(reason) => {
+            eprintln!("error: {reason}");
+            ExitCode::from(2)
+        }
+    }
+}
