@@ -78,9 +78,14 @@ pub(super) fn sorted(mut silos: Vec<SiloId>) -> Vec<SiloId> {
     silos
 }
 
-/// The points of a silo, unsorted. The number of the point is the domain of the hash.
+/// The points of a silo, unsorted: a sequence of mixed numbers that begins at the hash of its name.
+///
+/// Not one hash of the name per point, with the point's number for a seed: of up to three bytes xxh3 mixes only the
+/// exclusive or of text and seed, so that `s1` with one number and `s2` with another were the same point, and the
+/// first of sixty silos owned three times its part while most owned next to nothing.
 pub(super) fn points_of(name: SiloName) -> impl Iterator<Item = u64> {
-    (0..POINTS_PER_SILO as u64).map(move |at| hash::point_in(POINT_DOMAIN + at, name.as_str().as_bytes()))
+    let first = hash::point_in(POINT_DOMAIN, name.as_str().as_bytes());
+    (0..POINTS_PER_SILO as u64).map(move |at| hash::mix(first.wrapping_add(at.wrapping_mul(STRIDE))))
 }
 
 /// Enough bits for four buckets a point or more, so that most look-ups take no step at all, within what stays in a
@@ -106,3 +111,5 @@ fn buckets(points: &[u64], shift: u32) -> Vec<u32> {
 
 /// Keeps the points of silos off those of actors whose names are equal. Changing it moves every actor.
 const POINT_DOMAIN: u64 = 0x0005_14C0_0000;
+/// Odd and without a pattern, so that no two names' sequences run side by side.
+const STRIDE: u64 = 0xD6E8_FEB8_6659_FD93;
