@@ -3,26 +3,38 @@
 use quark_testkit::story::Scenario;
 
 mod ambiguous_write;
+mod bridge_node;
+mod clean_partition;
 mod crash_no_leave;
 mod create_race;
 mod directory_owner_dies;
 mod drain_in_order;
 mod first_call_race;
+mod lost_gossip;
 mod pressure_cycle;
 mod rotten_pipe;
+mod same_name_reborn;
+mod thousand_silos;
 mod zombie_silo;
 
 /// All of them, in the order of their numbers.
 pub fn all() -> Vec<Scenario> {
     vec![
         crash_no_leave::SCENARIO,
+        lost_gossip::SCENARIO,
+        same_name_reborn::SCENARIO,
+        clean_partition::SCENARIO,
+        bridge_node::SCENARIO,
+        thousand_silos::TWENTY,
+        thousand_silos::SIXTY,
+        thousand_silos::SCENARIO,
         first_call_race::SCENARIO,
         zombie_silo::SCENARIO,
         directory_owner_dies::SCENARIO,
         pressure_cycle::SCENARIO,
         create_race::SCENARIO,
         ambiguous_write::SCENARIO,
-        drain_in_order::SCENARIO,
         rotten_pipe::SCENARIO,
+        drain_in_order::SCENARIO,
     ]
 }
