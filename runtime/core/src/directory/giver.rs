@@ -35,9 +35,11 @@ impl Token {
 impl Directory {
     /// Whether nobody needs this silo any more: it hosts nothing, every owner knows so, and no range waits for its
     /// next owner. What an orderly leave waits for, with a time limit of its own.
+    ///
+    /// The last silo has nobody to tell and nobody to wait for.
     pub fn is_drained(&self) -> bool {
-        let waited_for = self.tokens.iter().any(|t| t.given.is_none()) && !self.actives.is_empty();
-        self.stopped || (self.hosted.is_empty() && self.notices.is_empty() && !waited_for)
+        let waited_for = !self.notices.is_empty() || self.tokens.iter().any(|t| t.given.is_none());
+        self.stopped || (self.hosted.is_empty() && (self.actives.is_empty() || !waited_for))
     }
 
     /// Closes lost ranges, and keeps what was open for the next owner.

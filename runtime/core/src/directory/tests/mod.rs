@@ -6,7 +6,7 @@ mod tables;
 mod world;
 
 use super::*;
-use crate::ring::RingRange;
+use crate::ring::{Ring, RingRange};
 use crate::view::{Member, Status, View};
 use crate::{ActorId, Generation, SiloId, SiloName, ViewVersion, hash};
 use std::collections::BTreeMap;

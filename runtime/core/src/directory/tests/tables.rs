@@ -187,6 +187,17 @@ fn an_owner_gives_its_entries_once() {
 }
 
 #[test]
+fn the_last_silo_to_leave_waits_for_nobody() {
+    let mut desk = desk("a");
+    desk.view(1, "a", "a");
+    let placed = desk.assigns(1, "a");
+    desk.step(Input::ViewChanged { view: view(2, "a~"), ring: Arc::new(Ring::build([])) });
+    assert!(!desk.directory.is_drained(), "it hosts something");
+    desk.directory.gone(desk.now, &actor(1), placed);
+    assert!(desk.directory.is_drained(), "nobody owns the range that it would have to tell");
+}
+
+#[test]
 fn a_requester_of_an_older_view_than_the_token_is_told() {
     let mut desk = desk("a");
     desk.view(1, "a b", "a").wait(ms(20)).hear("b", hosting(1, &[])).view(3, "a b c", "c").said.clear();
