@@ -46,7 +46,8 @@ pub async fn run(flags: UpFlags) -> ExitCode {
         // First, so that a Ctrl-C while we start is not one that kills us and leaves silos behind.
         let signals = StopSignals::catch().context("cannot catch signals")?;
         let settings = UpSettings::of(&flags)?;
-        Up::start(settings).await?.until_stopped(signals).await
+        let (up, screen) = Up::start(settings).await?;
+        up.until_stopped(screen, signals).await
     };
     outcome.await.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -65,7 +66,6 @@ struct Up {
     http_task: JoinHandle<std::io::Result<()>>,
     http_stop: watch::Sender<bool>,
     silos: Vec<Supervised>,
-    screen: Screen,
     _lock: storage::FolderLock,
 }
 
@@ -76,7 +76,7 @@ struct Supervised {
 }
 
 impl Up {
-    async fn start(settings: UpSettings) -> Result<Self> {
+    async fn start(settings: UpSettings) -> Result<(Self, Screen)> {
         let node = &settings.node;
         storage::make_folder(&node.data)?;
         let lock = storage::FolderLock::take(&node.data)?;
@@ -111,7 +111,7 @@ impl Up {
         let load_task = tokio::spawn(begin_load(cluster.clone(), load.clone(), rate, load_stopping));
         cluster.event(format!("serving HTTP on {url}"));
         let screen = Screen::new(cluster.clone(), load.clone(), url, style);
-        Ok(Self {
+        let up = Self {
             cluster,
             client,
             transport,
@@ -121,23 +121,27 @@ impl Up {
             http_task,
             http_stop,
             silos,
-            screen,
             _lock: lock,
-        })
+        };
+        Ok((up, screen))
     }
 
-    async fn until_stopped(mut self, mut signals: StopSignals) -> Result<ExitCode> {
+    async fn until_stopped(mut self, mut screen: Screen, mut signals: StopSignals) -> Result<ExitCode> {
         let broken = tokio::select! {
             () = signals.next() => None,
             error = first_error(&mut self.silos) => Some(error),
-            () = self.screen.run() => unreachable!("a screen is drawn until it is dropped"),
+            never = screen.run() => match never {},
         };
         let orders: Vec<_> = self.silos.iter().map(|silo| silo.orders.clone()).collect();
         tokio::select! {
-            code = self.stop() => match broken {
-                Some(error) => Err(error),
-                None => Ok(code),
-            },
+            code = self.stop() => {
+                screen.draw_now();
+                match broken {
+                    Some(error) => Err(error),
+                    None => Ok(code),
+                }
+            }
+            never = screen.run() => match never {},
             () = signals.next() => {
                 for orders in orders {
                     let _ = orders.send(Order::Kill);
@@ -152,7 +156,7 @@ impl Up {
     /// In order: no new calls, the calls in flight, the books, then one silo after another.
     async fn stop(&mut self) -> ExitCode {
         self.cluster.stopping();
-        self.screen.say("stopping: no new calls, then one silo after another");
+        self.cluster.event("stopping: no new calls, then one silo after another".into());
         let _ = (self.load_stop.send(true), self.http_stop.send(true));
         let _ = tokio::time::timeout(CALLS_PATIENCE, &mut self.load_task).await;
         let _ = tokio::time::timeout(CALLS_PATIENCE, &mut self.http_task).await;
@@ -162,12 +166,11 @@ impl Up {
             if !silo.task.is_finished() {
                 let _ = (&mut silo.task).await;
             }
-            self.screen.draw_now();
         }
         self.client.close();
         self.transport.shutdown().await;
         let (load, (p50, p99)) = (self.load.view(), self.load.quantiles_us());
-        self.screen.say(&format!(
+        self.cluster.event(format!(
             "stopped in order: {} calls, p50 {}, p99 {}, errors {}, lost: {}",
             load.calls,
             screen::milliseconds(p50),

@@ -4,6 +4,7 @@ use super::cluster::{Cluster, Slot};
 use super::load::{Load, LoadView};
 use quark_core::view::View;
 use serde_json::json;
+use std::convert::Infallible;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +53,7 @@ impl Screen {
     }
 
     /// Draws until dropped: what happens at once, numbers every second.
-    pub async fn run(&mut self) {
+    pub async fn run(&mut self) -> Infallible {
         let mut ticks = tokio::time::interval(EVENTS_EVERY);
         let mut looks = 0;
         loop {
@@ -71,12 +72,6 @@ impl Screen {
     pub fn draw_now(&mut self) {
         let events = self.new_events();
         self.draw(&events);
-    }
-
-    /// Says one thing beside the numbers.
-    pub fn say(&mut self, text: &str) {
-        self.cluster.event(text.into());
-        self.draw_now();
     }
 
     fn new_events(&mut self) -> Vec<String> {
