@@ -78,7 +78,7 @@ pub enum SiloEvent {
 
 /// A turn's beginning: the fields of [`quark::Event::TurnStarted`].
 #[derive(Clone, PartialEq, Debug)]
-#[allow(missing_docs)]
+#[allow(missing_docs, reason = "the fields of the event, documented there")]
 pub struct TurnStarted {
     pub actor: ActorId,
     pub epoch: Epoch,

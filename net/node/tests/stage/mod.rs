@@ -64,7 +64,8 @@ impl RealStage {
     }
 
     async fn launch(&self, name: &str) -> Result<(), String> {
-        let proxy = match self.0.silos.lock().get(name).and_then(|p| p.proxy.clone()) {
+        let earlier = self.0.silos.lock().get(name).and_then(|p| p.proxy.clone());
+        let proxy = match earlier {
             Some(proxy) => proxy,
             None => Arc::new(Proxy::listen(name, self.0.cuts.clone()).await.map_err(|e| e.to_string())?),
         };
