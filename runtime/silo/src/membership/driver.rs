@@ -173,7 +173,7 @@ impl MembershipDriver {
     }
 
     fn progress(&self, progress: Progress) {
-        self.handle.0.progress.send_replace(progress);
+        self.handle.0.progress_to(progress);
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// A running membership. Cheap to clone.
 #[derive(Clone)]
@@ -20,7 +20,9 @@ pub(super) struct Shared {
     inbox: Mutex<Inbox>,
     pub(super) view: ArcSwap<View>,
     lease_until: AtomicU64,
-    pub(super) progress: watch::Sender<Progress>,
+    progress: Mutex<Progress>,
+    /// Of all who wait for progress. Not a `watch`, which spreads its waiters by the system's entropy.
+    progressed: Notify,
 }
 
 #[derive(Default)]
@@ -45,7 +47,8 @@ impl Handle {
             inbox: Mutex::default(),
             view: ArcSwap::from_pointee(View::default()),
             lease_until: AtomicU64::new(0),
-            progress: watch::Sender::new(Progress::Joining),
+            progress: Mutex::new(Progress::Joining),
+            progressed: Notify::new(),
         }))
     }
 
@@ -116,14 +119,26 @@ impl Handle {
         }
     }
 
-    async fn reached(&self, when: impl FnMut(&Progress) -> bool) -> Progress {
-        let mut progress = self.0.progress.subscribe();
-        let reached = progress.wait_for(when).await.expect("the handle keeps the sender");
-        reached.clone()
+    async fn reached(&self, mut when: impl FnMut(&Progress) -> bool) -> Progress {
+        loop {
+            let mut progressed = std::pin::pin!(self.0.progressed.notified());
+            // Registered before the look, so that no progress falls between the two.
+            progressed.as_mut().enable();
+            let now = self.0.progress.lock().clone();
+            if when(&now) {
+                return now;
+            }
+            progressed.await;
+        }
     }
 }
 
 impl Shared {
+    pub(super) fn progress_to(&self, progress: Progress) {
+        *self.progress.lock() = progress;
+        self.progressed.notify_waiters();
+    }
+
     /// Queues what may be lost.
     fn push(&self, input: Input) {
         let mut inbox = self.inbox.lock();
