@@ -59,9 +59,7 @@ impl Arguments {
 
 /// Runs the ranges. Failing seeds are findings, and are written as JSON for whoever collects them.
 pub fn run(arguments: &Arguments) -> Result<Check> {
-    if !Harness::exists()? {
-        return Ok(Check::Skipped(format!("{PACKAGE} has no binary `{BINARY}` yet")));
-    }
+    ensure!(Harness::exists()?, "{PACKAGE} has no binary `{BINARY}`: no scenario can run");
     let harness = Harness::build(false)?;
     let started = Instant::now();
     let limit = arguments.minutes.map(|m| Duration::from_secs(m * 60));
@@ -89,7 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<Check> {
 
 /// Runs one seed of one scenario and lets it tell its story.
 pub fn replay(seed: u64, scenario: &str) -> Result<Check> {
-    ensure!(Harness::exists()?, "{PACKAGE} has no binary `{BINARY}` yet: there is nothing to replay");
+    ensure!(Harness::exists()?, "{PACKAGE} has no binary `{BINARY}`: there is nothing to replay");
     ensure!(seed < u64::MAX, "the last seed is {}", u64::MAX - 1);
     let harness = Harness::build(false)?;
     let good = harness.show(&[
