@@ -27,7 +27,10 @@ pub fn gate(ids: &[String]) -> Result<Check> {
     let chosen: Vec<&Mutant> =
         REGISTRY.iter().filter(|m| ids.is_empty() || ids.iter().any(|id| id == m.id)).collect();
     let needs_harness = chosen.iter().any(|m| matches!(m.killer, Killer::Story { .. }));
-    ensure!(!needs_harness || Harness::exists()?, "{PACKAGE} has no binary `{BINARY}`: no story can catch a mutant");
+    ensure!(
+        !needs_harness || Harness::exists()?,
+        "{PACKAGE} has no binary `{BINARY}`: no story can catch a mutant"
+    );
 
     let files = tree::files()?;
     let (planted, missing): (Vec<&Mutant>, Vec<&Mutant>) =
