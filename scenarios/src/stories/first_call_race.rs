@@ -43,8 +43,7 @@ async fn tell(s: Story) {
     race(&s, 1, "a silo joins", true).await;
     s.require("start", joining.await.is_ok(), || "k could not join".into());
 
-    // A silo whose lease still names the view in which it was alone can be outwaited only: all renew once.
-    s.cluster.sleep(Duration::from_secs(3) + s.draw_time("settle", 0, Duration::from_secs(2))).await;
+    s.cluster.sleep(s.draw_time("settle", 0, Duration::from_secs(2))).await;
     let victim = SILOS[s.draw("victim", 0, SILOS.len() as u64) as usize];
     let seen = newest_view(&s);
     if s.draw("how", 0, 2) == 0 {

@@ -33,9 +33,6 @@ const AGREE: Duration = Duration::from_secs(40);
 async fn tell(s: Story) {
     s.given("three silos that hold no actors yet");
     s.cluster.start_all(&["a", "b", "c"]).await;
-    // Each has renewed its lease since it knows the others: one that dies as the only member that it knew of might
-    // have gone on alone for minutes, for all that the others can tell.
-    s.world.sleep(Duration::from_secs(2)).await;
 
     s.when("a third of all frames is lost, and others arrive twice or out of order");
     // Only now, before there are actors: calls rely on a transport that delivers at most once, membership does not.

@@ -8,7 +8,7 @@
 use super::config::{Config, with_margin};
 use super::electorate::Electorate;
 use super::message::Vote;
-use super::suspicion::LeaseWatch;
+use super::suspicion::{LeaseWatch, Vouchers};
 use super::table::Table;
 use crate::{Instant, SiloId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,19 +56,25 @@ impl Charge {
     ) -> Verdict {
         let count = |vote| self.votes.values().filter(|v| **v == vote).count();
         let (suspects, objections) = (count(Vote::Suspect), count(Vote::Object));
-        let Some(named) = self.lease.view.filter(|view| *view <= table.view.version) else {
-            return Verdict::Spared;
-        };
         if objections >= suspects {
             crate::reached!("membership.ballot.objected");
             return Verdict::Spared;
         }
+        let others = table.holders().filter(|row| row.id != target).count();
+        let suspects_suffice = suspects >= others.min(2);
+        let named = match self.lease.vouchers {
+            Vouchers::HoldersIn(named) if named <= table.view.version => named,
+            Vouchers::Nobody if suspects_suffice => {
+                crate::reached!("membership.ballot.nobody_could_vouch");
+                return Verdict::Voted;
+            }
+            _ => return Verdict::Spared,
+        };
         let electorate = Electorate::of(table, named);
         let counts = |voter: &&SiloId| electorate.includes(table, **voter) && **voter != target;
         let bound = self.votes.iter().filter(|(_, vote)| **vote != Vote::Object);
         let bound = bound.map(|(voter, _)| voter).filter(counts).count();
-        let others = table.holders().filter(|row| row.id != target).count();
-        if suspects >= others.min(2) && electorate.is_blocked_by(bound) {
+        if suspects_suffice && electorate.is_blocked_by(bound) {
             return Verdict::Voted;
         }
         // Without us, a silo of its electorate cannot have all the vouches, only a majority's. One that is not ours

@@ -5,7 +5,7 @@ use super::ballot::{Ballot, Charge, Verdict};
 use super::event::{Action, RequestId};
 use super::life::Phase;
 use super::message::{BALLOT_TARGETS_MAX, MembershipMessage, Vote};
-use super::suspicion::{Target, WatchRead};
+use super::suspicion::{Target, Vouchers, WatchRead};
 use super::table::{Change, Row, RowKey, StoreFault, Table, Tenure};
 use super::{join, tables::Sight};
 use crate::view::Status;
@@ -220,7 +220,7 @@ impl Membership {
                 target.ballot_lost(now);
                 continue;
             };
-            if lease.view.is_some_and(|named| named > self.view.version) {
+            if matches!(lease.vouchers, Vouchers::HoldersIn(named) if named > self.view.version) {
                 target.ballot_lost(now);
                 self.read_table_soon(now, out);
                 continue;

@@ -7,11 +7,17 @@
 //! Measured from the *send*, because whoever waits for the lease to run out knows only that the send came before
 //! the commit that it read. A lease that has lapsed can be taken up again through the store alone, never by vouches:
 //! a voter's promise not to vouch has an end, and the lapse is what that end relies on.
+//!
+//! The row also says who could vouch, and a silo whom too few of today's members could have vouched for must be
+//! outwaited when it crashes, for minutes. So a row that names a cluster much smaller than today's, or one of whom
+//! most have gone, is renewed at once: see [`OwnLease::names_too_few`]. And the first row, which was written when the
+//! others of a newborn cluster were not yet there, lets nobody vouch: a silo that has never renewed stops when its
+//! lease ends, and all know it.
 
 use super::config::Config;
 use super::event::RequestId;
 use super::message::Pulse;
-use super::table::holds_lease;
+use super::table::{LeaseRow, holds_lease};
 use crate::view::View;
 use crate::{Instant, SiloId, Version, ViewVersion};
 use std::collections::BTreeMap;
@@ -39,11 +45,15 @@ pub(super) struct OwnLease {
     pub(super) failing: bool,
     /// The row has a version that we do not know: read it before the next attempt.
     pub(super) row_unknown: bool,
+    /// The newest view that was known when the row was last read.
+    read_at: ViewVersion,
     pub(super) renew_at: Instant,
     /// The view that our lease row is known to name, and the one that it may name instead.
-    /// `None`, and then nobody can vouch, while the view that the row names is not at hand.
+    /// `None`, and then nobody can vouch, before the first renewal and while the view that the row names is not at hand.
     electorate: Option<Arc<View>>,
     electorate_pending: Option<Arc<View>>,
+    /// The named and the present view that were compared last, and whether the named one would not do.
+    compared: (ViewVersion, ViewVersion, bool),
     round: u64,
     rounds: Vec<(u64, Instant)>,
     /// For each voucher, when the request that it answered was sent.
@@ -60,16 +70,10 @@ struct Attempt {
 
 impl OwnLease {
     /// The lease that came with becoming active: `sent` is when that commit was sent, `row` its version.
-    pub(super) fn granted(
-        now: Instant,
-        sent: Instant,
-        row: Version,
-        electorate: Option<Arc<View>>,
-        config: &Config,
-    ) -> Self {
+    pub(super) fn granted(now: Instant, sent: Instant, row: Version, config: &Config) -> Self {
         let mut lease = Self {
             row,
-            seq: 1,
+            seq: LeaseRow::FIRST,
             confirmed: sent,
             until: Instant::ZERO,
             held: false,
@@ -78,9 +82,11 @@ impl OwnLease {
             in_flight: None,
             failing: false,
             row_unknown: false,
+            read_at: ViewVersion(0),
             renew_at: sent + config.renew_every,
-            electorate,
+            electorate: None,
             electorate_pending: None,
+            compared: (ViewVersion(0), ViewVersion(0), false),
             round: 0,
             rounds: Vec::new(),
             vouches: BTreeMap::new(),
@@ -119,6 +125,31 @@ impl OwnLease {
         (self.seq, named.version)
     }
 
+    /// Compares whom the lease row names with who is there, if either has changed since the last time.
+    pub(super) fn compare(&mut self, me: SiloId, view: &View) {
+        let named = self.electorate.as_ref().map_or(ViewVersion(0), |named| named.version);
+        if (self.compared.0, self.compared.1) != (named, view.version) {
+            let too_few = self.electorate.as_ref().is_some_and(|named| spare(named, view, me) < enough(view));
+            self.compared = (named, view.version, too_few);
+        }
+    }
+
+    /// The row is read now, and this is the newest view known.
+    pub(super) fn read_at(&mut self, view: ViewVersion) {
+        self.read_at = view;
+    }
+
+    /// Whether an attempt would have to name a view in which this silo is alone, and it no longer is.
+    pub(super) fn would_name_only(&self, me: SiloId, view: &View) -> bool {
+        self.electorate_pending.as_ref().is_some_and(|p| is_alone(p, me) && p.version < view.version)
+    }
+
+    /// Whether this silo could hardly be voted out if it crashed now, and a renewal would help: its row names too few
+    /// of those who are there.
+    pub(super) fn names_too_few(&self) -> bool {
+        self.compared.2 && self.in_flight.is_none() && !self.failing && !self.row_unknown
+    }
+
     /// When the attempt in flight was sent.
     pub(super) fn in_flight_since(&self) -> Option<Instant> {
         let request = self.in_flight?;
@@ -142,11 +173,19 @@ impl OwnLease {
     }
 
     /// The lease row as it was read: one of our attempts may have been written without our knowing.
-    pub(super) fn read(&mut self, now: Instant, seq: u64, view: ViewVersion, row: Version, config: &Config) {
+    pub(super) fn read(&mut self, now: Instant, me: SiloId, found: &LeaseRow, row: Version, config: &Config) {
+        let (seq, view) = (found.seq, found.view);
         self.row_unknown = false;
         if let Some(attempt) = self.attempts.iter().find(|a| a.seq == seq).cloned() {
             crate::reached!("membership.lease.found_written");
             return self.confirm(now, attempt.sent, row, config);
+        }
+        // An attempt that named us alone was also to check the view. The view was newer already when we read, and the
+        // attempt had not been written: it never will be.
+        let alone = |pending: &mut Arc<View>| self.read_at > pending.version && is_alone(pending, me);
+        if row == self.row && self.electorate_pending.take_if(alone).is_some() {
+            crate::reached!("membership.lease.not_alone");
+            self.attempts.clear();
         }
         if row > self.row {
             self.row = row;
@@ -268,6 +307,34 @@ fn others(view: &View, me: SiloId) -> impl Iterator<Item = SiloId> + '_ {
     view.members.iter().filter(move |m| holds_lease(m.status) && m.id.name != me.name).map(|m| m.id)
 }
 
+/// Whether nobody else holds a lease.
+pub(super) fn is_alone(view: &View, me: SiloId) -> bool {
+    others(view, me).next().is_none()
+}
+
+/// How many of those whom `named` names, and who are still there, could be silent without making it impossible to
+/// vote `me` out. Negative if it is impossible as it is.
+fn spare(named: &View, present: &View, me: SiloId) -> isize {
+    let size = named.members.iter().filter(|m| holds_lease(m.status)).count();
+    let mut present = others(present, me).peekable();
+    let mut voters: isize = 0;
+    for voter in others(named, me) {
+        // Both are sorted by name.
+        while present.next_if(|id| id.name < voter.name).is_some() {}
+        voters += isize::from(present.peek().is_some_and(|id| id.name == voter.name));
+    }
+    voters - size.div_ceil(2) as isize
+}
+
+/// As many as a row that names all who are there can spare, but no more than it takes.
+fn enough(present: &View) -> isize {
+    let size = present.members.iter().filter(|m| holds_lease(m.status)).count() as isize;
+    let most = size - 1 - (size + 1) / 2;
+    most.min(SPARE_MIN.max(most - most / 4))
+}
+
+/// A row that can spare so many voters, or three quarters of what the best could, is good until it is renewed anyway.
+const SPARE_MIN: isize = 2;
 /// Older attempts could not give a lease any more.
 const ATTEMPTS_KEPT: usize = 8;
 const ROUNDS_KEPT: usize = 4;

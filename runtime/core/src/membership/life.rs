@@ -92,7 +92,7 @@ impl Membership {
         match (&self.phase, row.status) {
             (Phase::Reading, Status::Joining) => self.begin_checking(now, out),
             (Phase::Activating { first_sent: Some(sent) }, Status::Active | Status::Draining) => {
-                self.become_active(now, *sent, row, *version, out);
+                self.become_active(now, *sent, *version, out);
             }
             (Phase::Serving, Status::Draining) => self.note_draining(out),
             _ => {}
@@ -125,19 +125,9 @@ impl Membership {
         }
     }
 
-    fn become_active(
-        &mut self,
-        now: Instant,
-        sent: Instant,
-        row: &SiloRow,
-        version: Version,
-        out: &mut Vec<Action>,
-    ) {
-        // The lease row was written by the same commit as ours and names the view of that commit. If the table has
-        // moved on before we saw it, that view is lost to us, and nobody can vouch until the next renewal.
-        let exact = row.tenure.is_some_and(|tenure| tenure.since == self.view.version);
-        let electorate = exact.then(|| self.view.clone());
-        self.lease = Some(OwnLease::granted(now, sent, version, electorate, &self.config));
+    fn become_active(&mut self, now: Instant, sent: Instant, version: Version, out: &mut Vec<Action>) {
+        // The lease row was written by the same commit as ours.
+        self.lease = Some(OwnLease::granted(now, sent, version, &self.config));
         self.phase = Phase::Serving;
         out.push(Action::Joined { id: self.me });
         self.announce_lease(now, out);
@@ -210,7 +200,7 @@ impl Membership {
         }
         change.puts.push(Row::Silo(row));
         if purpose == Purpose::Activate {
-            let lease = LeaseRow { generation: self.me.generation, seq: 1, view: next };
+            let lease = LeaseRow { generation: self.me.generation, seq: LeaseRow::FIRST, view: next };
             change.puts.push(Row::Lease(self.me.name, lease));
         }
         self.commit(now, purpose, change, out);

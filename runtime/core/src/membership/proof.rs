@@ -2,6 +2,7 @@
 
 use super::Membership;
 use super::event::{Action, RequestId};
+use super::lease::is_alone;
 use super::life::Phase;
 use super::message::{MembershipMessage, Pulse};
 use super::table::{Change, LeaseRow, Row, RowKey, StoreFault};
@@ -46,8 +47,13 @@ impl Membership {
     }
 
     fn renew_if_due(&mut self, now: Instant, out: &mut Vec<Action>) {
-        let due = |l: &super::lease::OwnLease| now >= l.renew_at && l.in_flight.is_none();
-        if self.own_lease_read.is_none() && self.lease.as_ref().is_some_and(due) {
+        let Some(lease) = self.lease.as_mut().filter(|_| self.own_lease_read.is_none()) else { return };
+        lease.compare(self.me, &self.view);
+        let too_few = lease.names_too_few();
+        if too_few {
+            crate::reached!("membership.renewal.names_too_few");
+        }
+        if too_few || now >= lease.renew_at && lease.in_flight.is_none() {
             self.renew(now, out);
         }
     }
@@ -57,14 +63,20 @@ impl Membership {
         let view = self.view.clone();
         let Some(lease) = &mut self.lease else { return };
         lease.renew_at = now + self.config.renew_every;
-        if lease.row_unknown {
+        if lease.row_unknown || lease.would_name_only(self.me, &view) {
+            lease.read_at(view.version);
             self.own_lease_read = Some((request, now));
             return out.push(Action::ReadLease { request, name: self.me.name });
         }
         let (seq, named) = lease.attempt(now, request, &view);
         let (own, row) = (RowKey::Silo(self.me.name), RowKey::Lease(self.me.name));
+        let mut expects = vec![(own, Some(self.own_row)), (row, Some(lease.row))];
+        if let Some(table) = self.table.as_ref().filter(|_| is_alone(&view, self.me)) {
+            // Nobody could ever vote us out by this row, so it is written only if it is true: there is nobody.
+            expects.push((RowKey::View, Some(table.view_version)));
+        }
         let change = Change {
-            expects: vec![(own, Some(self.own_row)), (row, Some(lease.row))],
+            expects,
             puts: vec![Row::Lease(
                 self.me.name,
                 LeaseRow { generation: self.me.generation, seq, view: named },
@@ -123,7 +135,7 @@ impl Membership {
         let config = self.config.clone();
         match (result, &mut self.lease) {
             (Ok(Some((row, version))), Some(lease)) if row.generation == self.me.generation => {
-                lease.read(now, row.seq, row.view, *version, &config);
+                lease.read(now, self.me, row, *version, &config);
                 lease.renew_at = now;
                 self.announce_lease(now, out);
             }

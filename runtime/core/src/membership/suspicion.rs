@@ -63,12 +63,29 @@ pub(super) enum WatchRead {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct LeaseWatch {
     pub(super) row: Version,
-    /// Which view the row names; unknown when all we have is the peer's word.
-    pub(super) view: Option<ViewVersion>,
+    /// Whom the row lets it ask to vouch.
+    pub(super) vouchers: Vouchers,
     /// Since when the row is known to have this version.
     pub(super) since: Instant,
     /// Our clock's bound on the lease, margin included.
     pub(super) until: Instant,
+}
+
+/// Who could vouch for a silo that cannot renew its lease row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Vouchers {
+    /// All we have is the peer's word, which tells the row's version only.
+    Unknown,
+    /// Nobody yet: it has not renewed its lease since it became active.
+    Nobody,
+    /// Those who held a lease in this version of the table.
+    HoldersIn(ViewVersion),
+}
+
+impl Vouchers {
+    fn named_by(row: &LeaseRow) -> Self {
+        if row.is_first() { Self::Nobody } else { Self::HoldersIn(row.view) }
+    }
 }
 
 impl Target {
@@ -105,14 +122,19 @@ impl Target {
             self.watch_read = WatchRead::Idle;
         }
         if let Some((row, runs)) = pulse.lease {
-            self.learn(LeaseWatch { row, view: None, since: now, until: now + with_margin(runs) });
+            self.learn(LeaseWatch {
+                row,
+                vouchers: Vouchers::Unknown,
+                since: now,
+                until: now + with_margin(runs),
+            });
         }
     }
 
     /// The lease row was read, and the reading came back now.
     pub(super) fn lease_read(&mut self, now: Instant, lease: &LeaseRow, row: Version, config: &Config) {
         let until = now + with_margin(config.lease);
-        self.learn(LeaseWatch { row, view: Some(lease.view), since: now, until });
+        self.learn(LeaseWatch { row, vouchers: Vouchers::named_by(lease), since: now, until });
         self.watch_read = WatchRead::Done { at: now };
     }
 
@@ -122,7 +144,9 @@ impl Target {
             Some(known) if known.row == news.row => {
                 // Two bounds on one lease: both hold, so the nearer one does.
                 known.until = known.until.min(news.until);
-                known.view = known.view.or(news.view);
+                if known.vouchers == Vouchers::Unknown {
+                    known.vouchers = news.vouchers;
+                }
             }
             known => *known = Some(news),
         }

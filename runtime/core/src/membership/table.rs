@@ -119,6 +119,16 @@ pub struct LeaseRow {
     pub view: ViewVersion,
 }
 
+impl LeaseRow {
+    /// The number of the row that is written when a silo becomes active.
+    pub(super) const FIRST: u64 = 1;
+
+    /// Whether it was never renewed. Then nobody can vouch for the silo.
+    pub(super) fn is_first(&self) -> bool {
+        self.seq <= Self::FIRST
+    }
+}
+
 /// A silo's row with its version in the store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct TableEntry {

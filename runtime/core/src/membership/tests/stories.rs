@@ -53,6 +53,20 @@ fn a_crashed_silos_actors_may_be_placed_anew_within_five_seconds() {
 }
 
 #[test]
+fn a_silo_that_crashes_as_its_cluster_is_born_is_replaced_as_soon_as_any() {
+    for seed in 0..200 {
+        let mut world = World::formed(3 + seed as usize % 4, seed);
+        let pause = world.random(SEC);
+        // One write to the store, and its answer.
+        world.run(100 * MS + pause);
+        let victim = world.random(world.nodes.len() as u64) as usize;
+        world.crash(victim);
+        let others: Vec<usize> = (0..world.nodes.len()).filter(|at| *at != victim).collect();
+        replaced(&mut world, victim, &others, 6 * SEC);
+    }
+}
+
+#[test]
 fn of_two_silos_the_survivor_takes_over() {
     for seed in 0..50 {
         let mut world = World::formed(2, seed);
@@ -347,17 +361,23 @@ fn dead_rows_are_forgotten_but_no_generation_comes_twice() {
 
 #[test]
 fn a_lost_hint_costs_no_more_than_a_reading() {
-    for seed in 0..10 {
-        let mut world = World::formed(5, seed);
-        world.loss = 300;
-        world.run(5 * SEC);
-        world.crash(4);
-        let others = [0, 1, 2, 3];
-        let took = replaced(&mut world, 4, &others, 25 * SEC);
-        assert!(took < 25 * SEC);
-        world.loss = 0;
-        world.run(10 * SEC);
-        assert!(others.iter().all(|at| world.nodes[*at].stopped.is_none()), "{}", world.describe());
+    // With three messages in ten lost, two silos that both fail to hear a third may also take it for dead. With one in
+    // ten lost, nobody does.
+    for (loss, spares_the_living) in [(300, false), (100, true)] {
+        for seed in 0..100 {
+            let mut world = World::formed(5, seed);
+            world.loss = loss;
+            world.run(5 * SEC);
+            world.crash(4);
+            let others: Vec<usize> = (0..4).filter(|at| world.nodes[*at].stopped.is_none()).collect();
+            assert!(others.len() == 4 || !spares_the_living, "{}", world.describe());
+            let took = replaced(&mut world, 4, &others, 25 * SEC);
+            assert!(took < 25 * SEC);
+            world.loss = 0;
+            world.run(10 * SEC);
+            let stopped = others.iter().filter(|at| world.nodes[**at].stopped.is_some()).count();
+            assert!(stopped == 0 || !spares_the_living, "{}", world.describe());
+        }
     }
 }
 
