@@ -323,7 +323,7 @@ impl Issuer for Remote {
                 let sent = link.send(&request, call, left, Kind::Request);
                 let ended = match sent {
                     Ok(to) => {
-                        link.pending.lock().aim(call, to);
+                        link.pending.lock().aim(call, to, 1);
                         waiting.await
                     }
                     // Not sent, so not executed: another gateway, or the same one a little later.

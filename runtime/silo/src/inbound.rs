@@ -5,6 +5,7 @@ use crate::control::ControlMessage;
 use crate::error::Failure;
 use crate::kernel::Kernel;
 use crate::message::{Ended, Message, Order, ReplyTo};
+use crate::routes::Learned;
 use bytes::Bytes;
 use quark_core::codec::{self, CodecLimits};
 use quark_core::directory::Registration;
@@ -131,15 +132,15 @@ impl Kernel {
         let Ok(lives_on) = codec::decode::<SiloId>(&envelope.payload, CodecLimits::default()) else { return };
         let Some(actor) = envelope.actor else { return };
         reached!("inbound.moved");
-        if self.routing.load().ring.owner(actor.point()) == Some(lives_on) {
-            // It was sent to the owner, who may send it on and tell us so by a faster road: that hint must not be lost,
-            // and the owner needs none.
-            self.routes.lock().forget_wrong(&actor, from);
+        let learned = Learned { call: envelope.call.serial, hop: envelope.hops };
+        if lives_on == self.id || self.routing.load().ring.owner(actor.point()) == Some(lives_on) {
+            // It was sent to the owner, who needs no hint and may send it on; or to us.
+            self.routes.lock().forget_wrong(&actor, from, learned);
         } else {
-            self.learn_route(&actor, lives_on);
+            self.routes.lock().learn(&actor, lives_on, learned);
         }
         if envelope.call != CallId::default() {
-            self.pending.lock().aim(envelope.call, lives_on);
+            self.pending.lock().aim(envelope.call, lives_on, envelope.hops);
             if self.is_dead_peer(lives_on) {
                 // It died before we learnt that our call had gone there.
                 reached!("inbound.moved_to_the_dead");

@@ -34,7 +34,7 @@ impl Kernel {
     pub(crate) fn route_with(self: &Arc<Self>, message: Message, registration: Option<Registration>) {
         if let Some(activation) = self.catalog.find(&message.actor) {
             if message.reply_to == ReplyTo::Local {
-                self.pending.lock().aim(message.call, self.id);
+                self.pending.lock().aim(message.call, self.id, message.hops);
             }
             return self.deliver(&activation, message);
         }
@@ -121,7 +121,7 @@ impl Kernel {
 
     fn hand_over(self: &Arc<Self>, activation: &Arc<Activation>, is_new: bool, message: Message) {
         if message.reply_to == ReplyTo::Local {
-            self.pending.lock().aim(message.call, self.id);
+            self.pending.lock().aim(message.call, self.id, message.hops);
         }
         if is_new {
             // The message is queued first, so that bringing up finds it.
@@ -183,14 +183,6 @@ impl Kernel {
             kernel.send_reply(client, call, ended);
         };
         crate::inline::run_inline(&*self.env.spawner, "gateway-call", Box::pin(task));
-    }
-
-    pub(crate) fn learn_route(&self, actor: &ActorId, silo: SiloId) {
-        if silo == self.id {
-            self.routes.lock().forget(actor);
-        } else {
-            self.routes.lock().learn(actor, silo);
-        }
     }
 
     /// Periodic housekeeping of everything that has deadlines.

@@ -32,12 +32,12 @@ impl Kernel {
             deadline = Some(Duration::from_secs(3600));
         }
         match message.reply_to {
-            ReplyTo::Local => self.pending.lock().aim(message.call, to),
+            ReplyTo::Local => self.pending.lock().aim(message.call, to, message.hops + 1),
             ReplyTo::Peer(origin) => {
                 reached!("outbound.forwarded");
                 self.forwarded.lock().insert(origin, message.call, to, message.deadline);
                 self.sweeper.wake_by(message.deadline);
-                self.send_moved(origin, message.call, &message.actor, to);
+                self.send_moved(origin, &message, to);
             }
             ReplyTo::Nobody => {}
         }
@@ -123,10 +123,11 @@ impl Kernel {
     }
 
     /// Tells a caller where its call went, so that it looks there next time and notices that silo's death.
-    fn send_moved(&self, to: SiloId, call: CallId, actor: &ActorId, lives_on: SiloId) {
+    fn send_moved(&self, to: SiloId, message: &Message, lives_on: SiloId) {
         let payload = codec::encode(&lives_on, 256).expect("a silo id is small");
         let mut envelope = self.envelope(Kind::Moved, to, payload);
-        (envelope.call, envelope.actor) = (call, Some(actor.clone()));
+        (envelope.call, envelope.actor) = (message.call, Some(message.actor.clone()));
+        envelope.hops = message.hops + 1;
         let _ = self.transmit(to, Lane::Control, &envelope);
     }
 

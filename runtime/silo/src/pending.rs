@@ -20,6 +20,8 @@ struct Entry {
     actor: ActorId,
     deadline: Instant,
     target: Option<SiloId>,
+    /// The hop that takes it to `target`.
+    hop: u8,
     state: State,
     before: u32,
     after: u32,
@@ -71,6 +73,7 @@ impl Pending {
             actor,
             deadline,
             target: None,
+            hop: 0,
             state: State::Waiting(None),
             before: NONE,
             after: NONE,
@@ -89,10 +92,10 @@ impl Pending {
         Some(CallId { slot, serial })
     }
 
-    /// Notes which silo the call was sent to.
-    pub fn aim(&mut self, id: CallId, target: SiloId) {
-        if let Some(entry) = self.entry(id) {
-            entry.target = Some(target);
+    /// Notes which silo the call was sent to by its so-manieth hop. What is heard of an earlier hop is old news.
+    pub fn aim(&mut self, id: CallId, target: SiloId, hop: u8) {
+        if let Some(entry) = self.entry(id).filter(|entry| hop >= entry.hop) {
+            (entry.target, entry.hop) = (Some(target), hop);
         }
     }
 

@@ -14,6 +14,7 @@ mod lost_gossip;
 mod pressure_cycle;
 mod rotten_pipe;
 mod same_name_reborn;
+mod stale_routes;
 mod thousand_silos;
 mod zombie_silo;
 
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Scenario> {
         first_call_race::SCENARIO,
         zombie_silo::SCENARIO,
         directory_owner_dies::SCENARIO,
+        stale_routes::SCENARIO,
         pressure_cycle::SCENARIO,
         create_race::SCENARIO,
         ambiguous_write::SCENARIO,
