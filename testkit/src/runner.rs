@@ -118,7 +118,11 @@ async fn epilogue(story: &Story) {
             cluster.clients().iter().all(|c| c.pending() == 0)
                 && cluster.silos().iter().all(|(_, silo)| {
                     let status = silo.status();
-                    status.pending == 0 && status.held == 0 && status.forwarded == 0
+                    status.pending == 0
+                        && status.held == 0
+                        && status.forwarded == 0
+                        && status.parked == 0
+                        && status.early == 0
                 })
         })
         .await;

@@ -117,6 +117,9 @@ pub struct Envelope {
     pub idempotency: Option<IdempotencyKey>,
     /// The sending activation and this message's place in its order (promise P6).
     pub order: Option<(u64, u64)>,
+    /// The last place in that order that was sent to this actor by way of another silo, if it may still be under way:
+    /// this message has to wait for it.
+    pub after: Option<u64>,
     /// The placement under which the directory owner sends this request to its host: view and count.
     pub registration: Option<(ViewVersion, u64)>,
     /// W3C trace context and user request context: short key-value pairs.
@@ -145,6 +148,7 @@ impl Envelope {
             chain: Vec::new(),
             idempotency: None,
             order: None,
+            after: None,
             registration: None,
             headers: Vec::new(),
             payload,

@@ -123,6 +123,11 @@ impl Activation {
 }
 
 impl Mail {
+    /// The last place in this sender's order that was admitted.
+    pub fn seen(&self, sender: u64) -> Option<u64> {
+        self.seen.get(&sender).copied()
+    }
+
     /// Notes a message's place in its sender's order. `false`: a later one of the same sender was admitted before, so
     /// this one must not run any more.
     pub fn in_order(&mut self, message: &Message) -> bool {

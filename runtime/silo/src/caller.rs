@@ -45,6 +45,7 @@ impl Scope {
         let order = self.sender.as_ref().map(|(sender, serial)| Order {
             sender: *sender,
             serial: serial.fetch_add(1, Ordering::Relaxed) + 1,
+            after: None,
         });
         let message = Message {
             call: CallId::default(),

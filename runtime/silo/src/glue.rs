@@ -79,6 +79,10 @@ impl Kernel {
         self.routes.lock().keep(|silo| view.member(silo).is_some_and(|m| m.status != Status::Dead));
         let dead = |silo: SiloId| view.is_dead(silo);
         self.fail_calls_to(dead, "the silo that the call was sent to has been declared dead");
+        let known = self.parked.lock().take_known(&view);
+        for (to, call, ended) in known {
+            self.send_reply(to, call, ended);
+        }
         let orphans = self.forwarded.lock().take_dead(dead);
         for (origin, call) in orphans {
             reached!("glue.forwarded_call_orphaned");

@@ -72,6 +72,10 @@ impl Kernel {
             self.answer_the_dead(from);
             return;
         }
+        if envelope.view > self.view_version() {
+            // Whoever is ahead of us may send what we cannot place, or is called by us where it no longer is.
+            self.hint_view(envelope.view);
+        }
         match envelope.kind {
             Kind::Request | Kind::OneWay => self.open_request(from, envelope),
             Kind::Reply => self.open_reply(envelope),
@@ -105,7 +109,7 @@ impl Kernel {
             args: envelope.payload,
             deadline: envelope.deadline.map_or(Instant::NEVER, |left| self.env.clock.now() + left),
             chain: envelope.chain.into(),
-            order: envelope.order.map(|(sender, serial)| Order { sender, serial }),
+            order: envelope.order.map(|(sender, serial)| Order { sender, serial, after: envelope.after }),
             idempotency: envelope.idempotency,
             headers: envelope.headers.into(),
             hops: envelope.hops,

@@ -2,12 +2,14 @@
 
 use crate::catalog::Catalog;
 use crate::config::SiloConfig;
+use crate::early::{Early, Roads};
 use crate::error::Failure;
 use crate::filter::CallFilter;
 use crate::forwarded::Forwarded;
 use crate::lease::Lease;
 use crate::membership::Handle;
 use crate::observer::{Event, Observer};
+use crate::parked::Parked;
 use crate::pending::Pending;
 use crate::placing::Directory;
 use crate::registry::Registry;
@@ -39,6 +41,9 @@ pub(crate) struct Kernel {
     pub directory_clock: Sweeper,
     pub routes: Mutex<Routes>,
     pub forwarded: Mutex<Forwarded>,
+    pub parked: Mutex<Parked>,
+    pub roads: Mutex<Roads>,
+    pub early: Early,
     pub lease: Lease,
     pub supervision: Mutex<Supervision>,
     pub membership: OnceLock<Handle>,
@@ -99,6 +104,9 @@ impl Kernel {
             directory_clock: Sweeper::default(),
             routes: Mutex::new(Routes::new(config.routes_max)),
             forwarded: Mutex::default(),
+            parked: Mutex::default(),
+            roads: Mutex::default(),
+            early: Early::default(),
             lease: Lease::default(),
             supervision: Mutex::default(),
             membership: OnceLock::new(),

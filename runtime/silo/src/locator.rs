@@ -190,6 +190,11 @@ impl Kernel {
         let calls = self.expire_calls(now);
         let held = self.expire_held(now);
         let forwarded = self.forwarded.lock().expire(now);
-        [calls, held, forwarded].into_iter().flatten().min()
+        let (parked, dropped) = self.parked.lock().expire(now);
+        for _ in 0..dropped {
+            self.dead_letter(None, "no view shows the silo that waits for a reply");
+        }
+        let early = self.expire_early(now);
+        [calls, held, forwarded, parked, early].into_iter().flatten().min()
     }
 }

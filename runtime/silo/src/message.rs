@@ -27,6 +27,8 @@ pub(crate) enum ReplyTo {
 pub(crate) struct Order {
     pub sender: u64,
     pub serial: u64,
+    /// The last one of it that was sent to the same actor by way of another silo, if that may still be under way.
+    pub after: Option<u64>,
 }
 
 /// A call that looks for its activation.

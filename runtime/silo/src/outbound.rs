@@ -59,6 +59,10 @@ impl Kernel {
             chain: message.chain.to_vec(),
             idempotency: message.idempotency,
             order: message.order.map(|o| (o.sender, o.serial)),
+            after: match message.order {
+                Some(order) if message.hops == 0 => self.roads.lock().take(now, &message.actor, order, to),
+                order => order.and_then(|order| order.after),
+            },
             registration: registration.map(|r| (r.view, r.serial)),
             headers: message.headers.to_vec(),
             payload: message.args.clone(),
@@ -90,19 +94,28 @@ impl Kernel {
     /// Sends a reply. A void result is a success with an empty payload, never an absence.
     pub(crate) fn send_reply(&self, to: SiloId, call: CallId, ended: Ended) {
         let outcome = ended.code();
-        let payload = match ended {
-            Ended::Ok(bytes) | Ended::App(bytes) => bytes,
+        let payload = match &ended {
+            Ended::Ok(bytes) | Ended::App(bytes) => bytes.clone(),
             Ended::Failed(failure) => {
-                codec::encode(&failure, CONTROL_BYTES_MAX).expect("a failure is small and encodes")
+                codec::encode(failure, CONTROL_BYTES_MAX).expect("a failure is small and encodes")
             }
             Ended::Bounced => Bytes::new(),
         };
         let mut envelope = self.envelope(Kind::Reply, to, payload);
         envelope.call = call;
         envelope.outcome = outcome;
-        if let Err(failure) = self.transmit(to, Lane::User, &envelope) {
+        match self.transmit(to, Lane::User, &envelope) {
+            Ok(()) => {}
+            Err(Failure::Unreachable { .. }) if self.routing.load().view.named(to.name).is_none() => {
+                reached!("outbound.reply_parked");
+                let (until, full) = self.parked.lock().park(self.env.clock.now(), to, call, ended);
+                self.sweeper.wake_by(until);
+                if full {
+                    self.dead_letter(None, "too many replies to silos that no view shows");
+                }
+            }
             // The caller learns it at its deadline, or when it notices that the link is gone.
-            self.dead_letter(None, failure.name());
+            Err(failure) => self.dead_letter(None, failure.name()),
         }
     }
 
@@ -147,6 +160,7 @@ impl Kernel {
             chain: Vec::new(),
             idempotency: None,
             order: None,
+            after: None,
             registration: None,
             headers: Vec::new(),
             payload,

@@ -204,10 +204,10 @@ impl Kernel {
         next
     }
 
-    /// Ends every held request: the silo stops.
+    /// Ends every request that waits: the silo stops.
     pub(crate) fn bounce_held(&self) {
         let held = std::mem::take(&mut self.directory.lock().held);
-        for message in held {
+        for message in held.into_iter().chain(self.early.take_all()) {
             self.finish(&message, Ended::Bounced);
         }
     }

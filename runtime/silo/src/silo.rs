@@ -192,6 +192,8 @@ impl Silo {
             held: directory.held(),
             pending: kernel.pending.lock().open(),
             forwarded: kernel.forwarded.lock().len(),
+            parked: kernel.parked.lock().len(),
+            early: kernel.early.len(),
             routes: kernel.routes.lock().len(),
             turns: kernel.stats.turns.load(Ordering::Relaxed),
             commits: kernel.stats.commits.load(Ordering::Relaxed),
@@ -299,6 +301,10 @@ pub struct SiloStatus {
     pub pending: usize,
     /// Calls sent on for others and remembered.
     pub forwarded: usize,
+    /// Replies to silos that no view has shown yet.
+    pub parked: usize,
+    /// Messages that wait for an earlier one of their sender.
+    pub early: usize,
     /// Route hints.
     pub routes: usize,
     /// Turns run since the start.

@@ -33,8 +33,20 @@ enum After {
 }
 
 impl Kernel {
-    /// Hands a message to an activation: runs it now if the actor is free, queues it if not.
+    /// Hands a message to an activation, unless it came too early: then it waits for what comes before it.
     pub(crate) fn deliver(self: &Arc<Self>, activation: &Arc<Activation>, message: Message) {
+        let mut message = Some(message);
+        self.hold_if_early(activation, &mut message);
+        let Some(message) = message else { return };
+        let order = message.order;
+        self.deliver_in_order(activation, message);
+        if let Some(order) = order {
+            self.deliver_followers(activation, order);
+        }
+    }
+
+    /// Hands a message to an activation: runs it now if the actor is free, queues it if not.
+    pub(crate) fn deliver_in_order(self: &Arc<Self>, activation: &Arc<Activation>, message: Message) {
         let now = self.env.clock.now();
         activation.touch(now);
         let Some(method) = activation.kind.contract.method(message.method) else {
@@ -114,15 +126,16 @@ impl Kernel {
     pub(crate) fn withdraw_local(&self, actor: &ActorId, caller: SiloId, call: CallId) {
         let Some(activation) = self.catalog.find(actor) else { return };
         let local = caller == self.id;
-        let gone = activation.mail.lock().box_.withdraw(|m| {
+        let is_it = |m: &Message| {
             m.call == call
                 && match m.reply_to {
                     ReplyTo::Local => local,
                     ReplyTo::Peer(peer) => peer == caller,
                     ReplyTo::Nobody => false,
                 }
-        });
-        if gone.is_some() {
+        };
+        let gone = activation.mail.lock().box_.withdraw(is_it);
+        if gone.is_some() || self.early.withdraw(is_it) {
             reached!("turns.withdrawn");
         }
     }

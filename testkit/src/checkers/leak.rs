@@ -38,6 +38,8 @@ impl Checker for Leaks {
                         ("pending calls", status.pending),
                         ("held requests", status.held),
                         ("forwarded calls", status.forwarded),
+                        ("parked replies", status.parked),
+                        ("early messages", status.early),
                     ];
                     for (what, size) in left {
                         verdict.require("P17", record.at, size == 0, || {

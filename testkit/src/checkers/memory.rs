@@ -19,6 +19,10 @@ pub struct BoundedMemory {
     pub forwarded_max: usize,
 }
 
+/// The runtime's own bounds.
+const PARKED_MAX: usize = 1024;
+const EARLY_MAX: usize = 4096;
+
 impl BoundedMemory {
     /// The bounds that this configuration sets.
     pub fn of(config: &SiloConfig) -> Self {
@@ -36,6 +40,8 @@ impl BoundedMemory {
             ("held requests", status.held, self.held_max),
             ("route hints", status.routes, self.routes_max),
             ("forwarded calls", status.forwarded, self.forwarded_max),
+            ("parked replies", status.parked, PARKED_MAX),
+            ("early messages", status.early, EARLY_MAX),
         ] {
             verdict.require("P9", at, size <= most, || {
                 format!("{silo} holds {size} {what}, the bound is {most}")

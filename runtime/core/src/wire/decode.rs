@@ -38,7 +38,8 @@ impl Envelope {
             true => Some(IdempotencyKey(u128::from_le_bytes(*reader.array("idempotency key")?))),
             false => None,
         };
-        let (order, registration) = if has(layout::ROUTE) { reader.route()? } else { (None, None) };
+        let (order, registration, after) =
+            if has(layout::ROUTE) { reader.route()? } else { (None, None, None) };
         let headers = if has(layout::HEADERS) { reader.headers(limits)? } else { Vec::new() };
 
         let payload_bytes = reader.length("payload", limits.payload_bytes_max)?;
@@ -74,6 +75,7 @@ impl Envelope {
             chain,
             idempotency,
             order,
+            after,
             registration,
             headers,
             payload,
@@ -103,8 +105,8 @@ fn checked_content<'a>(frame: &'a [u8], limits: &Limits) -> Result<&'a [u8], Dec
     Ok(content)
 }
 
-/// An order and a registration.
-type Route = (Option<(u64, u64)>, Option<(ViewVersion, u64)>);
+/// An order, a registration, and the place in the order to wait for.
+type Route = (Option<(u64, u64)>, Option<(ViewVersion, u64)>, Option<u64>);
 
 /// What is left to read.
 struct Reader<'a> {
@@ -195,7 +197,7 @@ impl<'a> Reader<'a> {
 
     fn route(&mut self) -> Result<Route, DecodeError> {
         let parts = self.byte("route")?;
-        let known = layout::ROUTE_ORDER | layout::ROUTE_REGISTRATION;
+        let known = layout::ROUTE_ORDER | layout::ROUTE_REGISTRATION | layout::ROUTE_AFTER;
         if parts & !known != 0 {
             return Err(DecodeError::Flags { found: parts, known });
         }
@@ -213,7 +215,11 @@ impl<'a> Reader<'a> {
                 self.varint("registration's serial")?,
             )),
         };
-        Ok((order, registration))
+        let after = match parts & layout::ROUTE_AFTER {
+            0 => None,
+            _ => Some(self.varint("order's predecessor")?),
+        };
+        Ok((order, registration, after))
     }
 
     fn headers(&mut self, limits: &Limits) -> Result<Vec<(String, String)>, DecodeError> {

@@ -69,6 +69,9 @@ impl Envelope {
         for (first, second) in self.route() {
             size += varint_bytes(first) + varint_bytes(second);
         }
+        if let Some(after) = self.after {
+            size += varint_bytes(after);
+        }
         if !self.headers.is_empty() {
             size += varint_bytes(self.headers.len() as u64);
             size +=
@@ -122,12 +125,16 @@ impl Envelope {
         if self.has_route() {
             out.push(
                 if self.order.is_some() { layout::ROUTE_ORDER } else { 0 }
-                    | if self.registration.is_some() { layout::ROUTE_REGISTRATION } else { 0 },
+                    | if self.registration.is_some() { layout::ROUTE_REGISTRATION } else { 0 }
+                    | if self.after.is_some() { layout::ROUTE_AFTER } else { 0 },
             );
         }
         for (first, second) in self.route() {
             put_varint(out, first);
             put_varint(out, second);
+        }
+        if let Some(after) = self.after {
+            put_varint(out, after);
         }
         if !self.headers.is_empty() {
             put_varint(out, self.headers.len() as u64);
@@ -140,7 +147,7 @@ impl Envelope {
 
     #[inline]
     fn has_route(&self) -> bool {
-        self.order.is_some() || self.registration.is_some()
+        self.order.is_some() || self.registration.is_some() || self.after.is_some()
     }
 
     /// Order and registration, those that there are.

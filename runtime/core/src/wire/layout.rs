@@ -12,10 +12,11 @@ pub(super) const ACTOR: u8 = 4;
 pub(super) const CHAIN: u8 = 8;
 pub(super) const IDEMPOTENCY: u8 = 16;
 pub(super) const HEADERS: u8 = 32;
-/// A byte of [`ROUTE_ORDER`] and [`ROUTE_REGISTRATION`] follows, and what it announces.
+/// A byte of [`ROUTE_ORDER`], [`ROUTE_REGISTRATION`] and [`ROUTE_AFTER`] follows, and what it announces.
 pub(super) const ROUTE: u8 = 64;
 pub(super) const ROUTE_ORDER: u8 = 1;
 pub(super) const ROUTE_REGISTRATION: u8 = 2;
+pub(super) const ROUTE_AFTER: u8 = 4;
 /// Every flag that means something.
 pub(super) const FLAGS: u8 = ORIGIN | DEADLINE | ACTOR | CHAIN | IDEMPOTENCY | HEADERS | ROUTE;
 

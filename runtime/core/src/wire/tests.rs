@@ -18,6 +18,7 @@ fn full() -> Envelope {
         chain: vec![actor("order", "1")],
         idempotency: Some(IdempotencyKey(1)),
         order: Some((5, 6)),
+        after: Some(4),
         registration: Some((ViewVersion(4), 1)),
         headers: vec![("k".into(), "v".into())],
         ..Envelope::new(Kind::Request, Bytes::from_static(b"hi"))
@@ -56,7 +57,7 @@ fn the_layout_has_not_moved() {
         "63636f756e74616c696365",
         "010005016f7264657231",             // one actor in the chain: order/1
         "01000000000000000000000000000000", // idempotency key
-        "0305060401",                       // order and registration
+        "070506040104",                     // order, registration, and what to wait for
         "01016b0176",                       // one header
         "026869",                           // payload
     );
@@ -66,7 +67,7 @@ fn the_layout_has_not_moved() {
 
 // Computed bit by bit from the polynomial, not by the crate that the code uses.
 const SMALLEST_CRC: &str = "f087f642";
-const FULL_CRC: &str = "ff2c9886";
+const FULL_CRC: &str = "10c69ad7";
 
 #[test]
 fn encoding_refuses_what_decoding_would() {
@@ -180,6 +181,7 @@ fn envelopes() -> impl Strategy<Value = Envelope> {
             prop::option::of(silos()),
             prop::option::of(any::<(u64, u64)>()),
             prop::option::of(any::<(u64, u64)>()),
+            prop::option::of(any::<u64>()),
         ),
         prop::option::of(actors()),
         prop::collection::vec(actors(), 0..4),
@@ -187,7 +189,7 @@ fn envelopes() -> impl Strategy<Value = Envelope> {
     );
     (head, numbers, names, prop::collection::vec(any::<u8>(), 0..300)).prop_map(
         |((kind, slot, serial, hops, method, outcome), (g, v, e, deadline, key), names, payload)| {
-            let ((origin, order, registration), actor, chain, headers) = names;
+            let ((origin, order, registration, after), actor, chain, headers) = names;
             Envelope {
                 kind: layout::kind_of(kind).expect("1 to 7"),
                 call: CallId { slot, serial },
@@ -203,6 +205,7 @@ fn envelopes() -> impl Strategy<Value = Envelope> {
                 chain,
                 idempotency: key.map(IdempotencyKey),
                 order,
+                after,
                 registration: registration.map(|(view, serial)| (ViewVersion(view), serial)),
                 headers,
                 payload: payload.into(),
