@@ -36,8 +36,9 @@ impl Notices {
     /// The owner has to learn that this placement ended.
     pub fn ended(&mut self, due: Instant, actor: &ActorId, registration: Registration) {
         let notice = match self.ended.get(actor) {
-            // A request that keeps coming back must not put off the next try, nor the detour.
-            Some(known) => Notice { what: known.what.max(registration), ..*known },
+            // A request that keeps coming back must not put off the next try, nor the detour. It may bring them forward:
+            // the owner, which may have been locked when it was told, has just shown that it still believes in this.
+            Some(known) => Notice { what: known.what.max(registration), due: known.due.min(due), ..*known },
             None => Notice { what: registration, tries: 0, due },
         };
         self.put_ended(actor, notice);
