@@ -1,6 +1,6 @@
 //! Running stories from a command line: all of them over a range of seeds, or one again to read it.
 
-use crate::stories;
+use crate::{corpus, stories};
 use quark_testkit::runner::{self, Report};
 use quark_testkit::story::Scenario;
 use serde_json::json;
@@ -18,6 +18,8 @@ pub struct Plan {
     pub stories: Vec<String>,
     /// Seeds of each.
     pub seeds: Range<u64>,
+    /// First of all, tell the seeds that once failed.
+    pub corpus: bool,
     /// How many at a time.
     pub jobs: usize,
     /// Stop at the first failure.
@@ -83,7 +85,8 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
     let stories = select(&plan.stories)?;
     let started = now();
     let before = quark_core::probe::snapshot();
-    let total = stories.len() * (plan.seeds.end - plan.seeds.start) as usize;
+    let regressions = regressions(&stories, plan);
+    let total = regressions.len() + stories.len() * (plan.seeds.end - plan.seeds.start) as usize;
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let reports: Mutex<Vec<(&'static str, Report)>> = Mutex::default();
@@ -97,8 +100,13 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
                     if at >= total || stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    let story = &stories[at % stories.len()];
-                    let seed = plan.seeds.start + (at / stories.len()) as u64;
+                    let (story, seed) = match at.checked_sub(regressions.len()) {
+                        None => regressions[at],
+                        Some(at) => {
+                            (stories[at % stories.len()], plan.seeds.start + (at / stories.len()) as u64)
+                        }
+                    };
+                    let story = &story;
                     let report = runner::check(story, seed);
                     if !report.violations.is_empty() && plan.fail_fast {
                         stop.store(true, Ordering::Relaxed);
@@ -126,6 +134,17 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
         print_summary(&stories, &reports, &unreached, wall);
     }
     Ok(unreached.is_empty() && reports.iter().all(|(_, r)| r.violations.is_empty()))
+}
+
+/// The seeds outside the range at which these stories once failed.
+fn regressions(stories: &[Scenario], plan: &Plan) -> Vec<(Scenario, u64)> {
+    let known = |story: &Scenario| corpus::of(story.name).into_iter().map(|r| r.seed).collect::<Vec<_>>();
+    stories
+        .iter()
+        .filter(|_| plan.corpus)
+        .flat_map(|story| known(story).into_iter().map(|seed| (*story, seed)))
+        .filter(|(_, seed)| !plan.seeds.contains(seed))
+        .collect()
 }
 
 /// The probes that the stories name and no run reached. Only a range that is large enough can say so.

@@ -4,6 +4,7 @@
 pub mod bank;
 pub mod cast;
 pub mod cli;
+pub mod corpus;
 pub mod inside;
 pub mod stories;
 pub mod workload;

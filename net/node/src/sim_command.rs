@@ -8,7 +8,8 @@ use std::process::ExitCode;
 pub fn run(command: SimCommand) -> ExitCode {
     let outcome = match command {
         SimCommand::Run { stories, seeds, jobs, fail_fast, json } => {
-            cli::run(&Plan { stories, seeds, jobs, fail_fast, json })
+            let corpus = seeds.end - seeds.start > 1;
+            cli::run(&Plan { stories, seeds, corpus, jobs, fail_fast, json })
         }
         SimCommand::Replay { story, seed, json } => cli::replay(&story, seed, json),
         SimCommand::List { json } => {

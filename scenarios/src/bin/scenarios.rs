@@ -13,6 +13,9 @@ struct Arguments {
     /// Which seeds, as in 0..50.
     #[arg(long, default_value = "0..50", value_parser = cli::parse_seeds)]
     seeds: Range<u64>,
+    /// Only these seeds, not also those that once failed.
+    #[arg(long)]
+    no_corpus: bool,
     /// How many runs at a time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
@@ -49,6 +52,10 @@ fn main() -> ExitCode {
     } else {
         cli::run(&Plan {
             stories: arguments.stories,
+            // A bug planted on purpose has to be found by seeds that were not chosen.
+            corpus: !arguments.no_corpus
+                && arguments.mutant.is_none()
+                && arguments.seeds.end - arguments.seeds.start > 1,
             seeds: arguments.seeds,
             jobs: arguments.jobs,
             fail_fast: arguments.fail_fast,
