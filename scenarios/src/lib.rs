@@ -6,4 +6,5 @@ pub mod cast;
 pub mod cli;
 pub mod inside;
 pub mod stories;
+pub mod views;
 pub mod workload;
