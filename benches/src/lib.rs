@@ -1,2 +1,4 @@
 //! Our own figures. Each program in `src/bin` says in its head what it measures and how.
 #![deny(missing_docs)]
+
+pub mod frames;

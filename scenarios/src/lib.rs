@@ -7,4 +7,5 @@ pub mod cli;
 pub mod corpus;
 pub mod inside;
 pub mod stories;
+pub mod views;
 pub mod workload;

@@ -136,6 +136,19 @@ impl Tale {
         }
     }
 
+    /// Starts silos all at once and waits for each. Returns whether they all serve; one that does not is a violation.
+    pub async fn start_all(&self, names: &[&str]) -> bool {
+        let starting: Vec<_> = names.iter().map(|name| (name, self.stage.start(name))).collect();
+        let mut all_serve = true;
+        for (name, started) in starting {
+            if let Err(reason) = started.await {
+                self.violated("start", format!("{name} did not start: {reason}"));
+                all_serve = false;
+            }
+        }
+        all_serve
+    }
+
     /// Waits until something holds; it must within `limit`.
     pub async fn eventually(
         &self,

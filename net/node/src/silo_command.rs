@@ -45,6 +45,8 @@ pub async fn run(flags: SiloFlags) -> ExitCode {
         }
     };
     reporting.abort();
+    // Its last word: what it held, and what it believed, when it stopped.
+    status(&silo).print();
     transport.shutdown().await;
     match outcome {
         Ok(()) => {
@@ -130,9 +132,13 @@ async fn report(silo: Silo) {
         looks += 1;
         if view.version != told || looks >= LOOKS {
             (told, looks) = (view.version, 0);
-            Report::Status { counters: silo.status().into(), view: (*view).clone() }.print();
+            status(&silo).print();
         }
     }
+}
+
+fn status(silo: &Silo) -> Report {
+    Report::Status { counters: silo.status().into(), view: (*silo.view()).clone() }
 }
 
 fn failed(error: &anyhow::Error, code: u8) -> ExitCode {

@@ -1,10 +1,10 @@
 //! A silo is stopped in order, under load.
 
 use crate::bank::Account;
+use crate::views::agree;
 use crate::workload::Deposits;
 use quark_sim::Config;
-use quark_testkit::stage::Stage;
-use quark_testkit::story::{Scenario, Story};
+use quark_testkit::story::{Scenario, Tale};
 use std::time::Duration;
 
 /// See its premise.
@@ -15,30 +15,31 @@ pub const SCENARIO: Scenario = Scenario {
     sometimes: &["directory.request_held", "caller.bounced"],
     world: Config::new,
     describe: |silo| silo.actor::<Account>(),
-    tell: |story| Box::pin(tell(story)),
-    anywhere: None,
+    tell: |story| Box::pin(tell(story.tale())),
+    anywhere: Some(|tale| Box::pin(tell(tale))),
     heavy: false,
 };
 
-async fn tell(s: Story) {
-    s.given("four silos and steady deposits to forty accounts");
-    let names = ["a", "b", "c", "d"];
-    s.cluster.start_all(&names).await;
-    let cluster = s.cluster.clone();
-    s.eventually("I7", "all agree", Duration::from_secs(20), || cluster.has_converged()).await;
-    let load = Deposits::start(&s, 4, 40).await;
-    s.cluster.sleep(Duration::from_secs(1) + s.draw_time("stop", 0, Duration::from_secs(1))).await;
+const SILOS: [&str; 4] = ["a", "b", "c", "d"];
 
-    let leaver = names[s.draw("leaver", 0, 4) as usize];
+async fn tell(s: Tale) {
+    s.given("four silos and steady deposits to forty accounts");
+    if !s.start_all(&SILOS).await {
+        return;
+    }
+    s.eventually("I7", "all agree", Duration::from_secs(20), || agree(&s, &SILOS)).await;
+    let load = Deposits::start(&s, 4, 40).await;
+    s.stage.sleep(Duration::from_secs(1) + s.draw_time("stop", 0, Duration::from_secs(1))).await;
+
+    let leaver = SILOS[s.draw("leaver", 0, 4) as usize];
     s.when(format!("{leaver} is told to stop"));
-    let start = s.world.now_true();
-    s.cluster.stop(leaver).await;
-    s.then(format!("it has left after {:?}", s.world.now_true().since(start)));
-    s.require("P15", s.world.now_true().since(start) < Duration::from_secs(15), || {
-        format!("stopping took {:?}", s.world.now_true().since(start))
-    });
-    s.require("P15", !s.cluster.is_up(leaver), || format!("{leaver} still runs"));
-    s.cluster.sleep(Duration::from_secs(2)).await;
+    let start = s.stage.now();
+    s.stage.stop(leaver).await;
+    let took = s.stage.now().since(start);
+    s.then(format!("it has left after {took:?}"));
+    s.require("P15", took < Duration::from_secs(15), || format!("stopping took {took:?}"));
+    s.require("P15", !s.stage.is_up(leaver), || format!("{leaver} still runs"));
+    s.stage.sleep(Duration::from_secs(2)).await;
     let failed = load.failed();
     s.require("P15", failed == 0, || format!("{failed} calls failed, the last: {:?}", load.last_failure()));
     load.stop_and_check(&s).await;

@@ -1,7 +1,7 @@
 //! A cluster in a simulated world.
 
 use crate::recorder::Recorder;
-use crate::stage::Stage;
+use crate::stage::{Look, Stage};
 use parking_lot::Mutex;
 use quark::membership::join_identity;
 use quark::{Client, ClientConfig, ClusterClient, Silo, SiloBuilder};
@@ -208,7 +208,10 @@ impl SimCluster {
     }
 
     fn nodes_of(&self, groups: &[&[&str]]) -> Vec<Vec<NodeId>> {
-        groups.iter().map(|group| group.iter().map(|name| self.node(name)).collect()).collect()
+        let node = |name: &&str| {
+            self.0.world.node(name).unwrap_or_else(|| panic!("there is neither a silo nor a client `{name}`"))
+        };
+        groups.iter().map(|group| group.iter().map(node).collect()).collect()
     }
 }
 
@@ -262,16 +265,29 @@ impl Stage for SimCluster {
         self.0.world.heal_network();
     }
 
+    fn cut_store(&self, name: &str) -> bool {
+        self.0.world.cut_store(self.node(name));
+        true
+    }
+
+    fn mend_store(&self, name: &str) {
+        self.0.world.uncut_store(self.node(name));
+    }
+
+    fn slow_store(&self, ppm: u32) -> bool {
+        self.0.world.set_store_slow(ppm, 1000);
+        true
+    }
+
     fn client(&self, name: &str) -> BoxFuture<'static, Client> {
         let client = self.connect(name, ClientConfig::default()).client();
         Box::pin(std::future::ready(client))
     }
 
-    fn active_by(&self, name: &str) -> BoxFuture<'static, Option<Vec<(String, u64)>>> {
-        let active = self
-            .silo(name)
-            .map(|silo| silo.view().active().map(|m| (m.id.name.to_string(), m.id.generation.0)).collect());
-        Box::pin(std::future::ready(active))
+    fn look(&self, name: &str) -> Option<Look> {
+        let silo = self.0.members.lock().get(name).and_then(|m| m.silo.clone())?;
+        let status = silo.status();
+        Some(Look { id: silo.id(), view: silo.view(), turns: status.turns, lease_valid: status.lease_valid })
     }
 
     fn is_up(&self, name: &str) -> bool {

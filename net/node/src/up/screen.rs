@@ -126,7 +126,8 @@ fn print(text: &str) {
 
 fn table(cluster: &Cluster, slots: &[Slot], view: &View, load: &LoadView, url: &str) -> String {
     let name = &cluster.settings.node.cluster;
-    let mut text = format!("\nquark · cluster {name} · view {} · {url} · Ctrl-C stops\n", view.version);
+    let title = format!("quark · cluster {name} · view {} · {url} · Ctrl-C stops", view.version);
+    let mut text = format!("\n{}", folded(&title));
     text.push_str("silo          pid  generation  status      activations   calls/s  restarts\n");
     for slot in slots {
         let pid = slot.pid.map_or("-".into(), |pid| pid.to_string());
@@ -137,15 +138,33 @@ fn table(cluster: &Cluster, slots: &[Slot], view: &View, load: &LoadView, url: &
             slot.name, counters.activations, slot.turns_per_second, slot.restarts
         ));
     }
-    text.push_str(&format!(
-        "load      {:.0} calls/s · p50 {} · p99 {} · errors {} · lost: {}\n",
+    text.push_str(&folded(&format!(
+        "load      {:.0} calls/s · p50 {} · p99 {} · errors {} · lost: {}",
         load.window.calls_per_second,
         milliseconds(load.window.p50_us),
         milliseconds(load.window.p99_us),
         load.errors_total(),
         lost(load),
-    ));
+    )));
     text
+}
+
+/// Breaks a line between its parts where it would not fit: a line that the terminal breaks by itself is not counted, and
+/// the next table would be drawn one line too low.
+fn folded(line: &str) -> String {
+    let (mut text, mut columns) = (String::new(), 0);
+    for part in line.split(SEPARATOR) {
+        let more = SEPARATOR.chars().count() + part.chars().count();
+        if columns > 0 && columns + more <= COLUMNS {
+            text.push_str(SEPARATOR);
+            columns += more;
+        } else {
+            text.push_str(if columns > 0 { "\n  " } else { "" });
+            columns = part.chars().count() + if text.is_empty() { 0 } else { 2 };
+        }
+        text.push_str(part);
+    }
+    text + "\n"
 }
 
 fn line(slots: &[Slot], view: &View, load: &LoadView) -> String {
@@ -181,5 +200,23 @@ pub fn milliseconds(us: u64) -> String {
     format!("{:.1} ms", us as f64 / 1000.0)
 }
 
+const COLUMNS: usize = 80;
+const SEPARATOR: &str = " · ";
 const EVENTS_EVERY: Duration = Duration::from_millis(100);
 const LOOKS: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_broken_between_its_parts() {
+        assert_eq!(folded("quark · view 1"), "quark · view 1\n");
+        let fits = format!("{} · {}", "a".repeat(40), "b".repeat(37));
+        assert_eq!(folded(&fits), format!("{fits}\n"));
+        let (c, d) = ("c".repeat(65), "d".repeat(70));
+        let long = format!("quark · cluster {c} · view 1 · {d} · end");
+        assert_eq!(folded(&long), format!("quark\n  cluster {c}\n  view 1\n  {d} · end\n"));
+        assert!(folded(&long).lines().all(|line| line.chars().count() <= COLUMNS));
+    }
+}

@@ -51,11 +51,27 @@ fn a_database_of_another_cluster_is_refused() {
 }
 
 #[test]
-fn a_database_that_is_none_or_newer_is_refused() {
+fn a_database_that_is_none_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let (data, file) = (folder.path().to_str().expect("text"), folder.path().join("quark.sqlite"));
     std::fs::write(&file, "a letter to my grandmother, which is no database at all").expect("written");
     refuses(&["--data", data], &["quark.sqlite", "no", "another path"]);
+}
+
+#[test]
+fn a_database_of_a_newer_schema_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut up = Up::start_in(folder.path(), &["--silos", "1", "--rate", "0"]);
+    up.wait_healthy();
+    assert_eq!(up.interrupt().0, Some(0));
+    // SQLite keeps the schema's version in its header, as four bytes from the 60th on (file format, section 1.3.14).
+    let file = folder.path().join("quark.sqlite");
+    let mut bytes = std::fs::read(&file).expect("it is there");
+    assert_eq!(bytes[60..64], [0, 0, 0, 1], "this program's own version");
+    bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    std::fs::write(&file, bytes).expect("written");
+    let data = folder.path().to_str().expect("text");
+    refuses(&["--data", data], &["quark.sqlite", "version 99", "up to 1", "upgrade this program"]);
 }
 
 #[test]

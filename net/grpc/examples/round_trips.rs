@@ -1,6 +1,6 @@
 //! Raw round trips between two processes: what the transport alone costs, without a silo on either side.
 //!
-//! `cargo run --release -p quark-grpc --example pingpong` starts a second process of itself that sends every frame
+//! `cargo run --release -p quark-grpc --example round_trips` starts a second process of itself that sends every frame
 //! back, and prints a table. Each process has one current_thread runtime. Per row, `in flight` frames of 100 bytes are
 //! kept under way for two seconds. The latency of a saturated loop only restates its throughput, so the paced rows send
 //! at a fixed rate, whether answers come or not.
@@ -35,7 +35,7 @@ fn silo(name: &str) -> Outcome<GrpcSilo> {
     let id = SiloId::new(SiloName::new(name)?, Generation(1));
     Ok(GrpcTransport::bind(Config::new(
         SocketAddr::from(([127, 0, 0, 1], 0)),
-        Hello::new("pingpong", id, 0),
+        Hello::new("round-trips", id, 0),
     ))?)
 }
 
