@@ -61,7 +61,7 @@ impl Directory {
         for member in &view.members {
             while let Some(gone) = known.next_if(|m| m.id.name < member.id.name) {
                 if gone.status != Status::Dead {
-                    extend(&mut self.graces, gone.id, now + self.config.lost_grace);
+                    self.graces.extend(gone.id, now + self.config.lost_grace);
                 }
             }
             let before = known.next_if(|m| m.id.name == member.id.name);
@@ -80,14 +80,12 @@ impl Directory {
                 // Superseded, or never seen before.
                 _ => member.grace,
             };
-            extend(&mut self.graces, member.id, now + grace);
+            self.graces.extend(member.id, now + grace);
         }
         for gone in known.filter(|m| m.status != Status::Dead) {
-            extend(&mut self.graces, gone.id, now + self.config.lost_grace);
+            self.graces.extend(gone.id, now + self.config.lost_grace);
         }
-        let count = self.graces.len();
-        self.graces.retain(|_, end| *end > now);
-        if self.graces.len() < count {
+        if self.graces.end(now) {
             // Those that left in order have no grace: their entries, if any, can go at once.
             self.sweep = Some(None);
         }
@@ -118,9 +116,4 @@ impl Directory {
         }
         self.recover_soon(now, Spans::of(recover));
     }
-}
-
-fn extend(graces: &mut BTreeMap<crate::SiloName, Instant>, silo: SiloId, end: Instant) {
-    let known = graces.entry(silo.name).or_insert(end);
-    *known = end.max(*known);
 }
