@@ -125,6 +125,25 @@ impl State {
         self.orphan_links_to(at, is_orderly);
     }
 
+    /// A peer's link towards this port. Whoever has a link has an open port on its node; only for a peer of which it is
+    /// not known where it is, all links have to be looked through.
+    fn link_of(&self, peer: SiloId, at: Option<u32>, port: u32) -> Option<u32> {
+        let ours = &self.net.ports[port as usize];
+        let leads_here =
+            |link: &u32| self.net.links.get(*link).is_some_and(|link| link.to_port == Some(port));
+        if let Some(node) = at {
+            let theirs = &self.net.ports[self.nodes[node as usize].port? as usize];
+            let link = theirs.peers.get(&ours.local()).filter(|_| theirs.local() == peer);
+            return link.copied().filter(leads_here);
+        }
+        let is_theirs = |link: &u32| {
+            let link = self.net.links.get(*link).expect("listed links exist");
+            self.net.ports[link.from_port as usize].local() == peer
+        };
+        let inbound = &self.nodes[ours.node as usize].inbound;
+        inbound.iter().copied().find(|link| leads_here(link) && is_theirs(link))
+    }
+
     /// The node that an address names: everything before the last colon is a node's name.
     fn node_at(&self, address: &str) -> Option<u32> {
         let name = address.rsplit_once(':').map_or(address, |(name, _)| name);
@@ -226,15 +245,13 @@ impl Transport for SimTransport {
         let (node, local) = (port.node, port.local());
         let forgotten = port.forgotten.entry(peer.name).or_insert(peer.generation);
         *forgotten = (*forgotten).max(peer.generation);
-        if let Some(link) = port.peers.get(&peer).copied() {
+        let ours = port.peers.get(&peer).copied();
+        let to_node = ours.and_then(|link| state.net.links.get(link)).and_then(|link| link.to_node);
+        if let Some(link) = ours {
             state.remove_link(link);
         }
         // Tell it why, if there is a connection to tell it by.
-        let theirs = state.nodes[node as usize].inbound.iter().copied().find(|link| {
-            let link = state.net.links.get(*link).expect("listed links exist");
-            link.to_port == Some(inner.port) && state.net.ports[link.from_port as usize].local() == peer
-        });
-        let Some(theirs) = theirs else { return };
+        let Some(theirs) = state.link_of(peer, to_node, inner.port) else { return };
         let link = state.net.links.get(theirs).expect("just found");
         let (their_port, their_node) = (link.from_port, link.from_node);
         if !state.is_blocked_between(node, their_node) {
