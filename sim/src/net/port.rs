@@ -285,19 +285,19 @@ impl Transport for SimTransport {
             return Err(SendError::NotConnected);
         }
         let used = &mut link.lanes[lane as usize];
-        if used.frames >= state.net.config.lane_frames_max
-            || used.bytes + frame.len() > state.net.config.lane_bytes_max.max(bytes_max)
+        if used.frames as usize >= state.net.config.lane_frames_max
+            || used.bytes as usize + frame.len() > state.net.config.lane_bytes_max.max(bytes_max)
         {
             quark_core::reached!("sim.net.full");
             state.net.meters.refused_full += 1;
             return Err(SendError::Full);
         }
         used.frames += 1;
-        used.bytes += frame.len();
+        used.bytes += frame.len() as u32;
         state.net.meters.sent += 1;
         let is_up = link.state == LinkState::Up;
         if !is_up {
-            link.waiting.push_back((lane, frame));
+            link.waiting.push((lane, frame));
             state.redial(at);
         } else {
             state.dispatch(at, lane, frame);

@@ -109,11 +109,7 @@ impl Directory {
         }
         // From here on the requester answers for these points, whatever becomes of it.
         if self.tokens.spans().meets(spans) {
-            self.tokens.change(|tokens| {
-                for token in tokens {
-                    token.spans = token.spans.minus(spans);
-                }
-            });
+            self.tokens.destroy(spans);
             drop(self.released.extract(spans));
         }
         self.hosted.sealed = self.hosted.sealed.max(since);

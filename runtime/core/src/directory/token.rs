@@ -71,8 +71,22 @@ impl Tokens {
         let result = change(&mut self.list);
         self.list.retain(|t| !t.spans.is_empty());
         self.spans = Spans::of(self.list.iter().flat_map(|t| t.spans.iter()));
-        self.expires = self.list.iter().map(Token::expires).min().unwrap_or(Instant::NEVER);
+        self.find_expiry();
         result
+    }
+
+    /// There is no token for these points any more.
+    pub fn destroy(&mut self, spans: &Spans) {
+        for token in self.list.iter_mut().filter(|t| t.spans.meets(spans)) {
+            token.spans = token.spans.minus(spans);
+        }
+        self.list.retain(|t| !t.spans.is_empty());
+        self.spans = self.spans.minus(spans);
+        self.find_expiry();
+    }
+
+    fn find_expiry(&mut self) {
+        self.expires = self.list.iter().map(Token::expires).min().unwrap_or(Instant::NEVER);
     }
 
     /// Takes out those that were given away long enough ago.
