@@ -286,6 +286,7 @@ impl Directory {
         assert!(self.released.iter().all(|(a, _)| kept.contains(a.point())), "an entry kept without a token");
         for session in self.sessions.values() {
             session.check();
+            assert!(session.asked().all(|silo| self.is_alive(silo)), "an answer is awaited of the dead");
             assert!(session.since <= self.view.version, "a hand-over of a view that was never seen");
         }
     }

@@ -42,6 +42,11 @@ impl Session {
         }
     }
 
+    /// Who has not said everything yet.
+    pub fn asked(&self) -> impl Iterator<Item = SiloId> {
+        self.asked.keys().copied()
+    }
+
     pub fn check(&self) {
         assert!(!self.spans.is_empty(), "a hand-over of nothing");
         assert!(self.found.iter().all(|(a, _)| self.spans.contains(a.point())), "an entry of another range");
@@ -259,8 +264,8 @@ impl Directory {
         }
     }
 
-    /// Ends the hand-over of ranges that another silo owns now.
-    pub(super) fn leave_sessions(&mut self, now: Instant, lost: &Spans) {
+    /// Ends the hand-over of ranges that another silo owns now, and expects no answer of those that are gone.
+    pub(super) fn leave_sessions(&mut self, now: Instant, lost: &Spans, gone: &[SiloId]) {
         self.recover = self.recover.minus(lost);
         if self.recover.is_empty() {
             self.recover_at = Instant::NEVER;
@@ -276,15 +281,9 @@ impl Directory {
             if session.spans.is_empty() {
                 return false;
             }
-            let count = session.asked.len();
-            let mut dead = Vec::new();
-            session.asked.retain(|silo, _| {
-                self.is_alive(*silo) || {
-                    dead.push(*silo);
-                    false
-                }
-            });
-            if session.asked.len() == count {
+            let dead: Vec<&SiloId> =
+                gone.iter().filter(|silo| session.asked.remove(silo).is_some()).collect();
+            if dead.is_empty() {
                 return true;
             }
             reached!("directory.source_died");
