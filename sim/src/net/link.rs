@@ -110,7 +110,7 @@ impl State {
         }
         let peers = &mut self.net.ports[link.from_port as usize].peers;
         if peers.get(&link.to) == Some(&at) {
-            peers.remove(&link.to);
+            peers.swap_remove(&link.to);
         }
     }
 

@@ -1,5 +1,6 @@
 //! A transport as its owner sees it: peers, and an inbox.
 
+use super::by_peer::ByPeer;
 use super::link::LinkState;
 use crate::choice::Purpose;
 use crate::host::{Host, Identity};
@@ -12,7 +13,7 @@ use quark_core::wire::Lane;
 use quark_core::{Generation, SiloId, SiloName};
 use quark_env::Transport;
 use quark_env::transport::{Incoming, SendError};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -22,9 +23,9 @@ pub(crate) struct Port {
     incarnation: u32,
     identity: Identity,
     pub(crate) is_open: bool,
-    pub(crate) peers: BTreeMap<SiloId, u32>,
+    pub(crate) peers: ByPeer<SiloId, u32>,
     /// Names whose generations up to this one are refused.
-    forgotten: BTreeMap<SiloName, Generation>,
+    forgotten: ByPeer<SiloName, Generation>,
     control: VecDeque<Arrival>,
     user: VecDeque<Arrival>,
     waker: Option<Waker>,
@@ -172,8 +173,8 @@ impl SimTransport {
                 incarnation: host.incarnation,
                 identity,
                 is_open,
-                peers: BTreeMap::new(),
-                forgotten: BTreeMap::new(),
+                peers: ByPeer::default(),
+                forgotten: ByPeer::default(),
                 control: VecDeque::new(),
                 user: VecDeque::new(),
                 waker: None,
