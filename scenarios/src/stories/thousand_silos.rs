@@ -72,7 +72,7 @@ const IDLE_FRAMES_A_SECOND: f64 = 20.0;
 const FRAMES_PER_CHANGE_AND_PEER: f64 = 1.0;
 /// But in a large cluster whoever owns pieces anew asks for all of them together, in rounds of a question and an answer
 /// per peer that are so far apart for each peer. As much again for ballots, transfers and what is asked twice.
-const ROUND_PER_PEER: Duration = Duration::from_millis(2);
+const ROUND_PER_PEER: Duration = Duration::from_millis(4);
 const FRAMES_PER_ROUND_AND_PEER: f64 = 4.0;
 /// Shares of the ring are not all alike: how much more than its fair share may move with one silo.
 const UNEVEN: f64 = 0.5;

@@ -60,7 +60,7 @@ impl Default for Config {
             retry: Duration::from_millis(250),
             retry_max: Duration::from_secs(2),
             collect: Duration::from_millis(10),
-            question_every: Duration::from_millis(2),
+            question_every: Duration::from_millis(4),
             recovery_lead: Duration::from_secs(1),
             lost_grace: Duration::from_secs(4),
             given_keep: Duration::from_secs(30),
