@@ -381,7 +381,7 @@ impl WorldHandle {
     pub fn conditions(&self, from: NodeId, to: NodeId) -> Conditions {
         let mut state = self.shared.lock();
         let path = state.path(from.0, to.0);
-        state.conditions(path)
+        *state.conditions(path)
     }
 
     /// Heals every cut and clog and resets the weather of every path to the default.

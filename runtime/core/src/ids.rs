@@ -56,8 +56,31 @@ pub struct WriteId(pub u128);
 pub struct MethodId(pub u32);
 
 /// The name of a silo or client: 1 to 31 characters of `a-z 0-9 . _ -`, kept inline so that it copies.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SiloName([u8; 32]);
+
+/// By bytes, as the derived order would be: eight at a time, because the look-ups of every frame compare names, and a
+/// call to the general comparison costs more than all else that they do.
+impl Ord for SiloName {
+    #[inline]
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let (ours, theirs) = (self.0.as_chunks::<8>().0, other.0.as_chunks::<8>().0);
+        let words = ours.iter().zip(theirs).map(|(a, b)| (u64::from_be_bytes(*a), u64::from_be_bytes(*b)));
+        for (a, b) in words {
+            if a != b {
+                return a.cmp(&b);
+            }
+        }
+        std::cmp::Ordering::Equal
+    }
+}
+
+impl PartialOrd for SiloName {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// A name that is no name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -28,6 +28,7 @@ pub fn all() -> Vec<Scenario> {
         bridge_node::SCENARIO,
         thousand_silos::TWENTY,
         thousand_silos::SIXTY,
+        thousand_silos::TWO_HUNDRED,
         thousand_silos::SCENARIO,
         first_call_race::SCENARIO,
         zombie_silo::SCENARIO,

@@ -67,6 +67,7 @@ impl State {
     pub(crate) fn launch(&mut self, at: u32) {
         let flight = self.net.flights.get(at).expect("the caller holds a live flight");
         let conditions = self.conditions(flight.path);
+        let (reorder_ppm, reorder_by) = (conditions.reorder_ppm, conditions.reorder_by);
         if conditions.is_rough() && !self.weather(at) {
             return;
         }
@@ -75,10 +76,10 @@ impl State {
         let mut arrival = self.now + self.latency(path, Purpose::Latency, number);
         let entity = self.net.paths[path as usize].entity();
         let event = self.at();
-        if self.choices.chance(event, (Purpose::Reorder, entity, number), conditions.reorder_ppm) {
+        if self.choices.chance(event, (Purpose::Reorder, entity, number), reorder_ppm) {
             self.net.meters.reordered += 1;
             let word = self.choices.word(self.now, Purpose::Reorder, entity, !number);
-            arrival += scale(ns(conditions.reorder_by), word);
+            arrival += scale(ns(reorder_by), word);
         } else if let Some(link) =
             self.net.links.get_mut(flight.link).filter(|link| link.serial == flight.serial)
         {
@@ -92,7 +93,7 @@ impl State {
     /// Loses, damages or doubles a frame. Returns whether it still exists.
     fn weather(&mut self, at: u32) -> bool {
         let flight = self.net.flights.get(at).expect("the caller holds a live flight");
-        let conditions = self.conditions(flight.path);
+        let conditions = *self.conditions(flight.path);
         let (entity, number) = (self.net.paths[flight.path as usize].entity(), flight.number);
         let event = self.at();
         let node = self.net.paths[flight.path as usize].from;
@@ -187,8 +188,10 @@ impl State {
         if let Some(link) = self.net.links.get_mut(link).filter(|link| link.serial == serial) {
             let lane = &mut link.lanes[lane as usize];
             lane.frames = lane.frames.checked_sub(1).expect("every frame is loaded once and unloaded once");
-            lane.bytes =
-                lane.bytes.checked_sub(bytes).expect("a frame is unloaded with the size it was loaded with");
+            lane.bytes = lane
+                .bytes
+                .checked_sub(bytes as u32)
+                .expect("a frame is unloaded with the size it was loaded with");
         }
     }
 }

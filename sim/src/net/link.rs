@@ -9,7 +9,6 @@ use bytes::Bytes;
 use quark_core::SiloId;
 use quark_core::wire::Lane;
 use quark_env::transport::Incoming;
-use std::collections::VecDeque;
 
 /// Where a link is in its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,7 +40,7 @@ pub(crate) struct Link {
     pub(crate) is_learnt: bool,
     pub(crate) is_half_open: bool,
     pub(crate) lanes: [LaneUse; 2],
-    pub(crate) waiting: VecDeque<(Lane, Bytes)>,
+    pub(crate) waiting: Vec<(Lane, Bytes)>,
     pub(crate) down_since: u64,
     /// Whether the dial under way has found its path blocked once and waits for its timeout.
     is_dial_stuck: bool,
@@ -67,8 +66,8 @@ impl Link {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct LaneUse {
     /// Accepted and not yet taken by the receiver.
-    pub(crate) frames: usize,
-    pub(crate) bytes: usize,
+    pub(crate) frames: u32,
+    pub(crate) bytes: u32,
     /// When the last frame arrives: the next one does not arrive earlier.
     pub(crate) last_arrival: u64,
 }
@@ -91,7 +90,7 @@ impl State {
             is_learnt,
             is_half_open: false,
             lanes: Default::default(),
-            waiting: VecDeque::new(),
+            waiting: Vec::new(),
             down_since: self.now,
             is_dial_stuck: false,
         });
@@ -111,7 +110,7 @@ impl State {
         }
         let peers = &mut self.net.ports[link.from_port as usize].peers;
         if peers.get(&link.to) == Some(&at) {
-            peers.remove(&link.to);
+            peers.swap_remove(&link.to);
         }
     }
 

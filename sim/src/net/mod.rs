@@ -6,6 +6,7 @@
 //! A *path* is a fact of the network and outlives everything; a *link* is one transport's idea of a connection, with
 //! an incarnation (`serial`) per re-connect; a *flight* is a frame between the two.
 
+mod by_peer;
 mod flight;
 mod link;
 mod path;

@@ -7,22 +7,29 @@ use crate::queue::Event;
 use crate::state::State;
 use crate::trace::TraceKind;
 
-/// One direction between two nodes.
+/// One direction between two nodes. A thousand nodes have a million: what a frame looks at fits into a cache line.
 pub(crate) struct Path {
     pub(crate) from: u32,
     pub(crate) to: u32,
     /// Overlapping cuts in force: as many as were made and not healed.
     cuts: u32,
-    cuts_ever: u64,
-    /// Whether the present cut swallows frames; else it stalls them.
-    swallows: bool,
     clogs: u32,
-    /// Frames that wait for the path to clear.
-    held: Vec<u32>,
-    conditions: Option<Conditions>,
     /// Counts the frames and dials, which keys their fates.
     pub(crate) frames: u64,
     pub(crate) dials: u64,
+    /// What is, or was, wrong with it, once anything has been.
+    trouble: Option<Box<Trouble>>,
+}
+
+/// What most paths never have.
+#[derive(Default)]
+struct Trouble {
+    cuts_ever: u64,
+    /// Whether the present cut swallows frames; else it stalls them.
+    swallows: bool,
+    /// Frames that wait for the path to clear.
+    held: Vec<u32>,
+    conditions: Option<Conditions>,
 }
 
 impl Path {
@@ -44,11 +51,15 @@ impl Path {
 
     #[inline]
     pub(crate) fn swallows(&self) -> bool {
-        self.cuts != 0 && self.swallows
+        self.cuts != 0 && self.trouble.as_ref().is_some_and(|trouble| trouble.swallows)
     }
 
     pub(crate) fn hold(&mut self, flight: u32) {
-        self.held.push(flight);
+        self.trouble().held.push(flight);
+    }
+
+    fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_default()
     }
 }
 
@@ -57,25 +68,15 @@ impl State {
     pub(crate) fn path(&mut self, from: u32, to: u32) -> u32 {
         let paths = &mut self.net.paths;
         *self.net.path_of.entry((from, to)).or_insert_with(|| {
-            paths.push(Path {
-                from,
-                to,
-                cuts: 0,
-                cuts_ever: 0,
-                swallows: false,
-                clogs: 0,
-                held: Vec::new(),
-                conditions: None,
-                frames: 0,
-                dials: 0,
-            });
+            paths.push(Path { from, to, cuts: 0, clogs: 0, frames: 0, dials: 0, trouble: None });
             paths.len() as u32 - 1
         })
     }
 
     #[inline]
-    pub(crate) fn conditions(&self, path: u32) -> Conditions {
-        self.net.paths[path as usize].conditions.unwrap_or(self.net.config.conditions)
+    pub(crate) fn conditions(&self, path: u32) -> &Conditions {
+        let trouble = self.net.paths[path as usize].trouble.as_ref();
+        trouble.and_then(|trouble| trouble.conditions.as_ref()).unwrap_or(&self.net.config.conditions)
     }
 
     /// How long something takes on a path right now.
@@ -94,8 +95,10 @@ impl State {
         if path.cuts > 1 {
             return;
         }
-        path.cuts_ever += 1;
-        path.swallows = self.choices.chance(event, (Purpose::CutMode, path.entity(), path.cuts_ever), ppm);
+        let entity = path.entity();
+        let trouble = path.trouble();
+        trouble.cuts_ever += 1;
+        trouble.swallows = self.choices.chance(event, (Purpose::CutMode, entity, trouble.cuts_ever), ppm);
         self.record(TraceKind::Fault, from, u64::from(to) << 8 | 1);
         self.check_links_between(from, to);
     }
@@ -123,7 +126,7 @@ impl State {
 
     pub(crate) fn set_conditions(&mut self, from: u32, to: u32, conditions: Option<Conditions>) {
         let at = self.path(from, to);
-        self.net.paths[at as usize].conditions = conditions;
+        self.net.paths[at as usize].trouble().conditions = conditions;
         self.record(TraceKind::Fault, from, u64::from(to) << 8 | 3);
     }
 
@@ -131,7 +134,15 @@ impl State {
     pub(crate) fn heal_paths(&mut self) {
         for at in 0..self.net.paths.len() as u32 {
             let path = &mut self.net.paths[at as usize];
-            (path.cuts, path.clogs, path.conditions) = (0, 0, None);
+            // Nothing waits for a path that nothing is wrong with, and most of a million are such.
+            let Some(trouble) = &mut path.trouble else {
+                if std::mem::take(&mut path.cuts) | std::mem::take(&mut path.clogs) != 0 {
+                    self.release(at);
+                }
+                continue;
+            };
+            trouble.conditions = None;
+            (path.cuts, path.clogs) = (0, 0);
             self.release(at);
         }
     }
@@ -154,7 +165,7 @@ impl State {
             return;
         }
         let (from, to) = (path.from, path.to);
-        let held = std::mem::take(&mut path.held);
+        let held = path.trouble.as_mut().map(|trouble| std::mem::take(&mut trouble.held)).unwrap_or_default();
         self.record(TraceKind::Fault, from, u64::from(to) << 8 | 4);
         for flight in held {
             self.launch(flight);

@@ -1,5 +1,6 @@
 //! A transport as its owner sees it: peers, and an inbox.
 
+use super::by_peer::ByPeer;
 use super::link::LinkState;
 use crate::choice::Purpose;
 use crate::host::{Host, Identity};
@@ -12,7 +13,7 @@ use quark_core::wire::Lane;
 use quark_core::{Generation, SiloId, SiloName};
 use quark_env::Transport;
 use quark_env::transport::{Incoming, SendError};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -22,9 +23,9 @@ pub(crate) struct Port {
     incarnation: u32,
     identity: Identity,
     pub(crate) is_open: bool,
-    pub(crate) peers: BTreeMap<SiloId, u32>,
+    pub(crate) peers: ByPeer<SiloId, u32>,
     /// Names whose generations up to this one are refused.
-    forgotten: BTreeMap<SiloName, Generation>,
+    forgotten: ByPeer<SiloName, Generation>,
     control: VecDeque<Arrival>,
     user: VecDeque<Arrival>,
     waker: Option<Waker>,
@@ -125,6 +126,25 @@ impl State {
         self.orphan_links_to(at, is_orderly);
     }
 
+    /// A peer's link towards this port. Whoever has a link has an open port on its node; only for a peer of which it is
+    /// not known where it is, all links have to be looked through.
+    fn link_of(&self, peer: SiloId, at: Option<u32>, port: u32) -> Option<u32> {
+        let ours = &self.net.ports[port as usize];
+        let leads_here =
+            |link: &u32| self.net.links.get(*link).is_some_and(|link| link.to_port == Some(port));
+        if let Some(node) = at {
+            let theirs = &self.net.ports[self.nodes[node as usize].port? as usize];
+            let link = theirs.peers.get(&ours.local()).filter(|_| theirs.local() == peer);
+            return link.copied().filter(leads_here);
+        }
+        let is_theirs = |link: &u32| {
+            let link = self.net.links.get(*link).expect("listed links exist");
+            self.net.ports[link.from_port as usize].local() == peer
+        };
+        let inbound = &self.nodes[ours.node as usize].inbound;
+        inbound.iter().copied().find(|link| leads_here(link) && is_theirs(link))
+    }
+
     /// The node that an address names: everything before the last colon is a node's name.
     fn node_at(&self, address: &str) -> Option<u32> {
         let name = address.rsplit_once(':').map_or(address, |(name, _)| name);
@@ -153,8 +173,8 @@ impl SimTransport {
                 incarnation: host.incarnation,
                 identity,
                 is_open,
-                peers: BTreeMap::new(),
-                forgotten: BTreeMap::new(),
+                peers: ByPeer::default(),
+                forgotten: ByPeer::default(),
                 control: VecDeque::new(),
                 user: VecDeque::new(),
                 waker: None,
@@ -226,15 +246,13 @@ impl Transport for SimTransport {
         let (node, local) = (port.node, port.local());
         let forgotten = port.forgotten.entry(peer.name).or_insert(peer.generation);
         *forgotten = (*forgotten).max(peer.generation);
-        if let Some(link) = port.peers.get(&peer).copied() {
+        let ours = port.peers.get(&peer).copied();
+        let to_node = ours.and_then(|link| state.net.links.get(link)).and_then(|link| link.to_node);
+        if let Some(link) = ours {
             state.remove_link(link);
         }
         // Tell it why, if there is a connection to tell it by.
-        let theirs = state.nodes[node as usize].inbound.iter().copied().find(|link| {
-            let link = state.net.links.get(*link).expect("listed links exist");
-            link.to_port == Some(inner.port) && state.net.ports[link.from_port as usize].local() == peer
-        });
-        let Some(theirs) = theirs else { return };
+        let Some(theirs) = state.link_of(peer, to_node, inner.port) else { return };
         let link = state.net.links.get(theirs).expect("just found");
         let (their_port, their_node) = (link.from_port, link.from_node);
         if !state.is_blocked_between(node, their_node) {
@@ -268,19 +286,19 @@ impl Transport for SimTransport {
             return Err(SendError::NotConnected);
         }
         let used = &mut link.lanes[lane as usize];
-        if used.frames >= state.net.config.lane_frames_max
-            || used.bytes + frame.len() > state.net.config.lane_bytes_max.max(bytes_max)
+        if used.frames as usize >= state.net.config.lane_frames_max
+            || used.bytes as usize + frame.len() > state.net.config.lane_bytes_max.max(bytes_max)
         {
             quark_core::reached!("sim.net.full");
             state.net.meters.refused_full += 1;
             return Err(SendError::Full);
         }
         used.frames += 1;
-        used.bytes += frame.len();
+        used.bytes += frame.len() as u32;
         state.net.meters.sent += 1;
         let is_up = link.state == LinkState::Up;
         if !is_up {
-            link.waiting.push_back((lane, frame));
+            link.waiting.push((lane, frame));
             state.redial(at);
         } else {
             state.dispatch(at, lane, frame);

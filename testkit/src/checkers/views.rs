@@ -29,7 +29,7 @@ impl Checker for Views {
             });
             let (by, first_at, content) =
                 contents.entry(view.version).or_insert_with(|| (record.silo, at, view.clone()));
-            verdict.require("P12", at, content == view, || {
+            verdict.require("P12", at, Arc::ptr_eq(content, view) || content == view, || {
                 format!(
                     "view {} of {} is not that of {by} at {first_at:?}:\n    {:?}\n    {:?}",
                     view.version, record.silo, view.members, content.members

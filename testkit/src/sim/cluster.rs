@@ -5,6 +5,7 @@ use crate::stage::{Look, Stage};
 use parking_lot::Mutex;
 use quark::membership::join_identity;
 use quark::{Client, ClientConfig, ClusterClient, Silo, SiloBuilder};
+use quark_core::view::View;
 use quark_core::{Generation, Instant, SiloId, SiloName};
 use quark_env::{BoxFuture, Clock, Entropy, Env, Store};
 use quark_sim::{Host, Identity, NodeId, WorldHandle};
@@ -180,13 +181,17 @@ impl SimCluster {
     /// Whether all running silos agree on who is active, and these are all the running ones.
     pub fn has_converged(&self) -> bool {
         let silos = self.silos();
+        let Some((_, first)) = silos.first() else { return true };
+        let first = first.view();
         let mut running: Vec<SiloId> = silos.iter().map(|(_, s)| s.id()).collect();
         running.sort();
-        silos.iter().all(|(_, silo)| {
-            let view = silo.view();
-            view.version == silos[0].1.view().version
-                && view.active().map(|m| m.id).eq(running.iter().copied())
-        })
+        // Whoever has the very same view as the first need not be compared member by member.
+        let agrees = |view: &View| view.active().map(|m| m.id).eq(running.iter().copied());
+        agrees(&first)
+            && silos.iter().all(|(_, silo)| {
+                let view = silo.view();
+                Arc::ptr_eq(&view, &first) || (view.version == first.version && agrees(&view))
+            })
     }
 
     /// Notes what every running silo holds now.

@@ -1,14 +1,15 @@
 //! The directory's state, its inputs and actions, and its clockwork.
 
-use super::giver::Token;
+use super::graces::Graces;
 use super::handover::Session;
 use super::host::Hosted;
 use super::message::{DirectoryMessage, Place};
 use super::notices::Notices;
 use super::point_map::PointMap;
 use super::span::Spans;
+use super::token::Tokens;
 use crate::view::{Status, View};
-use crate::{ActorId, Instant, SiloId, SiloName, ViewVersion, reached};
+use crate::{ActorId, Instant, SiloId, ViewVersion, reached};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -36,6 +37,11 @@ pub struct Config {
     pub retry_max: Duration,
     /// How long ranges that need recovery are collected, so that one round asks for all of them.
     pub collect: Duration,
+    /// The least mean time between two questions of recovery. A round asks every host, so the rounds of a large cluster
+    /// keep apart: where hundreds die within seconds, a silo gains a few ranges with each of them, and a round for each
+    /// would be as many questions as the cluster has silos, squared, each time. A round that waits loses little, since
+    /// a silent host would hold it up just as it holds up the one before it.
+    pub question_every: Duration,
     /// How long before the end of the dead's grace a recovery begins: earlier would gain nothing, and ranges gained
     /// meanwhile join the same round.
     pub recovery_lead: Duration,
@@ -54,6 +60,7 @@ impl Default for Config {
             retry: Duration::from_millis(250),
             retry_max: Duration::from_secs(2),
             collect: Duration::from_millis(10),
+            question_every: Duration::from_millis(4),
             recovery_lead: Duration::from_secs(1),
             lost_grace: Duration::from_secs(4),
             given_keep: Duration::from_secs(30),
@@ -143,8 +150,7 @@ pub struct Directory {
     pub(super) actives: Vec<SiloId>,
     /// The view knows this incarnation as dead: nothing is decided here any more.
     pub(super) stopped: bool,
-    /// Silos of which a dead incarnation may still run, by when it surely has stopped.
-    pub(super) graces: BTreeMap<SiloName, Instant>,
+    pub(super) graces: Graces,
 
     // As owner.
     pub(super) owned: Spans,
@@ -157,11 +163,15 @@ pub struct Directory {
     /// Locked, and to be recovered from the hosts with the next round.
     pub(super) recover: Spans,
     pub(super) recover_at: Instant,
+    /// The view in which the last of them was gained.
+    pub(super) recover_since: ViewVersion,
+    /// No round begins before this.
+    pub(super) next_round: Instant,
     /// Where the removal of entries of long dead silos goes on; `None` when there is nothing to remove.
     pub(super) sweep: Option<Option<ActorId>>,
 
     // As giver: what was owned and open, and is owned by another now.
-    pub(super) tokens: Vec<Token>,
+    pub(super) tokens: Tokens,
     pub(super) released: PointMap<Place>,
     pub(super) given: Vec<(ViewVersion, Spans)>,
 
@@ -179,8 +189,10 @@ impl Hash for Directory {
         // The field list of the struct, in its order.
         let Self { me, config: _, view, ring: _, actives: _, stopped, graces, .. } = self;
         (me, view.version, stopped, graces).hash(state);
-        let Self { owned, open, table, serial, sessions, requests, recover, recover_at, sweep, .. } = self;
-        (owned, open, table, serial, sessions, requests, recover, recover_at, sweep).hash(state);
+        let Self { owned, open, table, serial, sessions, requests, .. } = self;
+        (owned, open, table, serial, sessions, requests).hash(state);
+        let Self { recover, recover_at, recover_since, next_round, sweep, .. } = self;
+        (recover, recover_at, recover_since, next_round, sweep).hash(state);
         let Self { tokens, released, given, hosted, notices, held, .. } = self;
         (tokens, released, given, hosted, notices, held).hash(state);
     }
@@ -197,7 +209,7 @@ impl Directory {
             ring: None,
             actives: Vec::new(),
             stopped: false,
-            graces: BTreeMap::new(),
+            graces: Graces::default(),
             owned: Spans::none(),
             open: Spans::none(),
             table: PointMap::default(),
@@ -206,8 +218,10 @@ impl Directory {
             requests: 0,
             recover: Spans::none(),
             recover_at: Instant::NEVER,
+            recover_since: ViewVersion(0),
+            next_round: Instant::ZERO,
             sweep: None,
-            tokens: Vec::new(),
+            tokens: Tokens::default(),
             released: PointMap::default(),
             given: Vec::new(),
             hosted: Hosted::default(),
@@ -241,12 +255,7 @@ impl Directory {
         for session in self.sessions.values() {
             next = next.min(session.next_deadline());
         }
-        for end in self.graces.values() {
-            next = next.min(*end);
-        }
-        for token in &self.tokens {
-            next = next.min(token.expires());
-        }
+        next = next.min(self.graces.next()).min(self.tokens.expires());
         if self.sweep.is_some() {
             next = Instant::ZERO;
         }
@@ -271,15 +280,13 @@ impl Directory {
         assert!(self.table.iter().all(|(a, _)| self.open.contains(a.point())), "an entry in a closed range");
         assert!(self.recover.is_empty() || self.recover_at != Instant::NEVER, "a lock without a deadline");
         assert!(self.hosted.sealed <= self.view.version, "sealed for a view that was never seen");
-        let mut kept = Spans::none();
-        for token in &self.tokens {
-            assert!(!token.spans.is_empty() && !token.spans.meets(&kept), "two tokens for one point");
-            kept = kept.union(&token.spans);
-        }
+        self.tokens.check();
+        let kept = self.tokens.spans();
         assert!(!kept.meets(&self.owned), "{} owns what it is about to give away", self.me);
         assert!(self.released.iter().all(|(a, _)| kept.contains(a.point())), "an entry kept without a token");
         for session in self.sessions.values() {
             session.check();
+            assert!(session.asked().all(|silo| self.is_alive(silo)), "an answer is awaited of the dead");
             assert!(session.since <= self.view.version, "a hand-over of a view that was never seen");
         }
     }
@@ -354,8 +361,7 @@ impl Directory {
         if self.stopped {
             return;
         }
-        if self.graces.values().any(|end| *end <= now) {
-            self.graces.retain(|_, end| *end > now);
+        if self.graces.end(now) {
             self.sweep = Some(None);
             // Whoever waits for one of the dead may be placed now.
             out.push(Action::Unlocked { spans: self.open.clone() });
@@ -409,8 +415,12 @@ impl Directory {
     }
 
     /// How long to wait after the `tries`-th attempt.
+    ///
+    /// In a large cluster longer: there a view takes as much longer to be read by all, and a question of a view that
+    /// has not been read waits at its addressee, where it needs no repetition.
     pub(super) fn patience(&self, tries: u32) -> Duration {
-        (self.config.retry * (1 << tries.saturating_sub(2).min(8))).min(self.config.retry_max)
+        let retry = self.config.retry * (1 + self.actives.len() as u32 / 500);
+        (retry * (1 << tries.saturating_sub(2).min(8))).min(self.config.retry_max)
     }
 }
 

@@ -7,30 +7,8 @@
 use super::core::{Action, Directory, Peer};
 use super::message::{DirectoryMessage, Page};
 use super::span::Spans;
+use super::token::{Given, Token};
 use crate::{Instant, SiloId, ViewVersion, reached};
-
-/// The right to answer for points that were open here and are owned by another silo now.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Token {
-    pub spans: Spans,
-    /// The last view in which the points were ours: no placement of ours is newer.
-    owned_until: ViewVersion,
-    given: Option<Given>,
-}
-
-/// To whom the token went. The entries stay for a while, in case the last page got lost.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Given {
-    to: SiloId,
-    request: u64,
-    keep_until: Instant,
-}
-
-impl Token {
-    pub fn expires(&self) -> Instant {
-        self.given.as_ref().map_or(Instant::NEVER, |g| g.keep_until)
-    }
-}
 
 impl Directory {
     /// Whether nobody needs this silo any more: it hosts nothing, every owner knows so, and no range waits for its
@@ -38,7 +16,7 @@ impl Directory {
     ///
     /// The last silo has nobody to tell and nobody to wait for.
     pub fn is_drained(&self) -> bool {
-        let waited_for = !self.notices.is_empty() || self.tokens.iter().any(|t| t.given.is_none());
+        let waited_for = !self.notices.is_empty() || self.tokens.has_ungiven();
         self.stopped || (self.hosted.is_empty() && (self.actives.is_empty() || !waited_for))
     }
 
@@ -55,17 +33,21 @@ impl Directory {
 
     /// Takes back what is ours again and was not given away meanwhile.
     pub(super) fn reclaim(&mut self, gained: &Spans) -> Spans {
+        if !self.tokens.spans().meets(gained) {
+            return Spans::none();
+        }
         let mut kept = Spans::none();
         let mut stale = Spans::none();
-        for token in &mut self.tokens {
-            let part = token.spans.overlap(gained);
-            token.spans = token.spans.minus(&part);
-            match token.given {
-                None => kept = kept.union(&part),
-                Some(_) => stale = stale.union(&part),
+        self.tokens.change(|tokens| {
+            for token in tokens {
+                let part = token.spans.overlap(gained);
+                token.spans = token.spans.minus(&part);
+                match token.given {
+                    None => kept = kept.union(&part),
+                    Some(_) => stale = stale.union(&part),
+                }
             }
-        }
-        self.tokens.retain(|t| !t.spans.is_empty());
+        });
         drop(self.released.extract(&stale));
         let entries = self.released.extract(&kept);
         self.admit(entries);
@@ -86,17 +68,21 @@ impl Directory {
         if let Some(view) = self.newer_than(since, spans) {
             return self.answer_behind(peer, request, view, since, out);
         }
-        let mut held = Spans::none();
-        for token in &mut self.tokens {
-            match &mut token.given {
-                None => held = held.union(&token.spans.overlap(spans)),
-                Some(given) if given.to == peer.silo && given.request == request => {
-                    given.keep_until = now + self.config.given_keep;
-                    held = held.union(&token.spans.overlap(spans));
+        let keep_until = now + self.config.given_keep;
+        let held = self.tokens.change(|tokens| {
+            let mut held = Spans::none();
+            for token in tokens {
+                match &mut token.given {
+                    None => held = held.union(&token.spans.overlap(spans)),
+                    Some(given) if given.to == peer.silo && given.request == request => {
+                        given.keep_until = keep_until;
+                        held = held.union(&token.spans.overlap(spans));
+                    }
+                    Some(_) => {}
                 }
-                Some(_) => {}
             }
-        }
+            held
+        });
         let missing = spans.minus(&held);
         if !missing.is_empty() {
             reached!("directory.transfer_incomplete");
@@ -122,11 +108,10 @@ impl Directory {
             return self.answer_behind(peer, request, view, since, out);
         }
         // From here on the requester answers for these points, whatever becomes of it.
-        for token in &mut self.tokens {
-            token.spans = token.spans.minus(spans);
+        if self.tokens.spans().meets(spans) {
+            self.tokens.destroy(spans);
+            drop(self.released.extract(spans));
         }
-        self.tokens.retain(|t| !t.spans.is_empty());
-        drop(self.released.extract(spans));
         self.hosted.sealed = self.hosted.sealed.max(since);
         let (hosted, more) = self.hosted.chunk(spans, page.after.as_ref(), self.config.chunk_entries_max);
         self.answer(peer, DirectoryMessage::Hosting { request, page: page.number, hosted, more }, out);
@@ -139,9 +124,11 @@ impl Directory {
         if self.owned.meets(spans) {
             return Some(self.view.version);
         }
-        let kept = self.tokens.iter().filter(|t| t.given.is_none() && t.owned_until >= since);
-        if kept.into_iter().any(|t| t.spans.meets(spans)) {
-            return Some(self.view.version);
+        if self.tokens.spans().meets(spans) {
+            let mut kept = self.tokens.iter().filter(|t| t.given.is_none() && t.owned_until >= since);
+            if kept.any(|t| t.spans.meets(spans)) {
+                return Some(self.view.version);
+            }
         }
         let given = self.given.iter().filter(|(view, _)| *view > since);
         given.filter(|(_, part)| part.meets(spans)).map(|(view, _)| *view).max()
@@ -164,19 +151,21 @@ impl Directory {
 
     fn give(&mut self, now: Instant, to: SiloId, request: u64, since: ViewVersion, spans: &Spans) {
         let keep_until = now + self.config.given_keep;
-        let mut new = Vec::new();
-        for token in self.tokens.iter_mut().filter(|t| t.given.is_none()) {
-            let part = token.spans.overlap(spans);
-            if part.is_empty() {
-                continue;
+        let given = &mut self.given;
+        self.tokens.change(|tokens| {
+            let mut new = Vec::new();
+            for token in tokens.iter_mut().filter(|t| t.given.is_none()) {
+                let part = token.spans.overlap(spans);
+                if part.is_empty() {
+                    continue;
+                }
+                token.spans = token.spans.minus(&part);
+                given.push((since, part.clone()));
+                let given = Some(Given { to, request, keep_until });
+                new.push(Token { spans: part, owned_until: token.owned_until, given });
             }
-            token.spans = token.spans.minus(&part);
-            self.given.push((since, part.clone()));
-            let given = Some(Given { to, request, keep_until });
-            new.push(Token { spans: part, owned_until: token.owned_until, given });
-        }
-        self.tokens.retain(|t| !t.spans.is_empty());
-        self.tokens.append(&mut new);
+            tokens.append(&mut new);
+        });
         if self.given.len() > GIVEN_MAX {
             // Forgetting who got what means refusing more: the later view of the two counts for both.
             let (old, next) = (self.given.remove(0), &mut self.given[0]);
@@ -185,15 +174,8 @@ impl Directory {
     }
 
     pub(super) fn expire_tokens(&mut self, now: Instant) {
-        if self.tokens.iter().all(|t| t.expires() > now) {
-            return;
-        }
-        for token in std::mem::take(&mut self.tokens) {
-            if token.expires() > now {
-                self.tokens.push(token);
-            } else {
-                drop(self.released.extract(&token.spans));
-            }
+        for token in self.tokens.expire(now) {
+            drop(self.released.extract(&token.spans));
         }
     }
 }

@@ -42,6 +42,11 @@ impl Session {
         }
     }
 
+    /// Who has not said everything yet.
+    pub fn asked(&self) -> impl Iterator<Item = SiloId> {
+        self.asked.keys().copied()
+    }
+
     pub fn check(&self) {
         assert!(!self.spans.is_empty(), "a hand-over of nothing");
         assert!(self.found.iter().all(|(a, _)| self.spans.contains(a.point())), "an entry of another range");
@@ -67,7 +72,8 @@ impl Directory {
     ) {
         reached!("directory.transfer_started");
         let asked = BTreeMap::from([(source, Page::default())]);
-        self.begin(now, spans, Source::Before { missing: Spans::none() }, asked, PointMap::default(), out);
+        let source = Source::Before { missing: Spans::none() };
+        self.begin(now, self.view.version, spans, source, asked, PointMap::default(), out);
     }
 
     /// Puts locked ranges into the next round of recovery.
@@ -77,13 +83,14 @@ impl Directory {
         }
         if self.recover.is_empty() {
             // The dead's grace has to be waited for anyhow: until shortly before its end, more ranges may join.
-            let useful = self.graces.values().max().map_or(now, |end| {
+            let useful = self.graces.last().map_or(now, |end| {
                 Instant(end.0.saturating_sub(self.config.recovery_lead.as_nanos() as u64))
             });
             let collect = if self.sessions.is_empty() { now } else { now + self.config.collect };
-            self.recover_at = useful.max(collect);
+            self.recover_at = useful.max(collect).max(self.next_round);
         }
         self.recover = self.recover.union(&spans);
+        self.recover_since = self.view.version;
     }
 
     /// Asks everyone who may host something.
@@ -95,19 +102,24 @@ impl Directory {
         let spans = std::mem::take(&mut self.recover);
         self.recover_at = Instant::NEVER;
         let hosts = self.view.alive().filter(|m| m.status != Status::Joining && m.id != self.me);
-        let asked = hosts.map(|m| (m.id, Page::default())).collect();
-        let wait_until = self.graces.values().copied().max().unwrap_or(now);
-        self.hosted.sealed = self.view.version;
+        let asked: BTreeMap<SiloId, Page> = hosts.map(|m| (m.id, Page::default())).collect();
+        let wait_until = self.graces.last().unwrap_or(now);
+        // Not the view of now: who lags behind it would have to read the table for nothing.
+        let since = self.recover_since;
+        self.hosted.sealed = self.hosted.sealed.max(since);
+        self.next_round = now + self.config.question_every * asked.len() as u32;
         let mut found = PointMap::default();
         for (actor, registration) in self.hosted.chunk(&spans, None, usize::MAX).0 {
             found.insert(&actor, Place { silo: self.me, registration });
         }
-        self.begin(now, spans, Source::Hosts { wait_until }, asked, found, out);
+        self.begin(now, since, spans, Source::Hosts { wait_until }, asked, found, out);
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the fields of a session")]
     fn begin(
         &mut self,
         now: Instant,
+        since: ViewVersion,
         spans: Spans,
         source: Source,
         asked: BTreeMap<SiloId, Page>,
@@ -115,16 +127,7 @@ impl Directory {
         out: &mut Vec<Action>,
     ) {
         self.requests += 1;
-        let session = Session {
-            since: self.view.version,
-            spans,
-            source,
-            asked,
-            found,
-            tries: 0,
-            retry_at: now,
-            behind: None,
-        };
+        let session = Session { since, spans, source, asked, found, tries: 0, retry_at: now, behind: None };
         self.sessions.insert(self.requests, session);
         self.ask_unanswered(now, self.requests, out);
     }
@@ -261,8 +264,8 @@ impl Directory {
         }
     }
 
-    /// Ends the hand-over of ranges that another silo owns now.
-    pub(super) fn leave_sessions(&mut self, now: Instant, lost: &Spans) {
+    /// Ends the hand-over of ranges that another silo owns now, and expects no answer of those that are gone.
+    pub(super) fn leave_sessions(&mut self, now: Instant, lost: &Spans, gone: &[SiloId]) {
         self.recover = self.recover.minus(lost);
         if self.recover.is_empty() {
             self.recover_at = Instant::NEVER;
@@ -278,15 +281,9 @@ impl Directory {
             if session.spans.is_empty() {
                 return false;
             }
-            let count = session.asked.len();
-            let mut dead = Vec::new();
-            session.asked.retain(|silo, _| {
-                self.is_alive(*silo) || {
-                    dead.push(*silo);
-                    false
-                }
-            });
-            if session.asked.len() == count {
+            let dead: Vec<&SiloId> =
+                gone.iter().filter(|silo| session.asked.remove(silo).is_some()).collect();
+            if dead.is_empty() {
                 return true;
             }
             reached!("directory.source_died");
@@ -297,8 +294,8 @@ impl Directory {
                 }
                 // It has not said what it hosted: that has to end by itself.
                 Source::Hosts { wait_until } => {
-                    let graces = dead.iter().filter_map(|silo| self.graces.get(&silo.name));
-                    *wait_until = graces.copied().max().map_or(*wait_until, |end| end.max(*wait_until));
+                    let graces = dead.iter().filter_map(|silo| self.graces.of(silo.name));
+                    *wait_until = graces.max().map_or(*wait_until, |end| end.max(*wait_until));
                     true
                 }
             }

@@ -21,6 +21,7 @@
 
 mod core;
 mod giver;
+mod graces;
 mod handover;
 mod host;
 mod message;
@@ -28,6 +29,7 @@ mod notices;
 mod owner;
 mod point_map;
 mod span;
+mod token;
 mod view_change;
 
 pub use core::{Action, Config, Directory, Input, Owners};

@@ -1,12 +1,12 @@
 //! The owner's part: where an actor is, where it goes, and that it has ended.
 
 use super::core::{Action, Directory, Peer};
+use super::graces::Graces;
 use super::message::{DirectoryMessage, Place, Registration};
 use super::point_map::PointMap;
 use super::span::Spans;
 use crate::view::{Status, View};
-use crate::{ActorId, Instant, SiloId, SiloName, ViewVersion, mutant, reached};
-use std::collections::BTreeMap;
+use crate::{ActorId, Instant, SiloId, ViewVersion, mutant, reached};
 
 /// Where a request for an actor goes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -189,13 +189,13 @@ enum Fate {
 }
 
 /// Whether what a silo hosts runs.
-fn fate(view: &View, graces: &BTreeMap<SiloName, Instant>, silo: SiloId) -> Fate {
+fn fate(view: &View, graces: &Graces, silo: SiloId) -> Fate {
     if view.member(silo).is_some_and(|m| m.status != Status::Dead) {
         return Fate::Alive;
     }
     // Every host was a member once, so one that the view does not know has been dead for long.
-    match graces.get(&silo.name) {
-        Some(until) => Fate::Dying { until: *until },
+    match graces.of(silo.name) {
+        Some(until) => Fate::Dying { until },
         None => Fate::Gone,
     }
 }

@@ -92,6 +92,9 @@ impl Spans {
 
     /// The points of this set that are not in the other.
     pub fn minus(&self, other: &Self) -> Self {
+        if !self.meets(other) {
+            return self.clone();
+        }
         let mut rest = Vec::new();
         let mut cuts = other.0.iter().peekable();
         for span in &self.0 {
@@ -121,26 +124,34 @@ impl Spans {
 
     /// The points of both sets.
     pub fn overlap(&self, other: &Self) -> Self {
-        let (mut left, mut right) = (self.0.iter().peekable(), other.0.iter().peekable());
+        let (few, many) = by_count(self, other);
         let mut both = Vec::new();
-        while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
-            let (first, last) = (a.first.max(b.first), a.last.min(b.last));
-            if first <= last {
-                both.push(Span { first, last });
-            }
-            if a.last < b.last {
-                left.next();
-            } else {
-                right.next();
+        for a in few {
+            for b in many[first_not_before(many, a)..].iter().take_while(|b| b.first <= a.last) {
+                both.push(Span { first: a.first.max(b.first), last: a.last.min(b.last) });
             }
         }
         Self(both)
     }
 
     /// Whether the two sets share a point.
+    ///
+    /// It looks for the spans of the smaller set in the larger one, since the question that is asked for every message
+    /// is whether a few spans are among a silo's 150.
     pub fn meets(&self, other: &Self) -> bool {
-        !self.overlap(other).is_empty()
+        let (few, many) = by_count(self, other);
+        few.iter().any(|a| many.get(first_not_before(many, a)).is_some_and(|b| b.first <= a.last))
     }
+}
+
+/// The spans of both sets, the fewer first.
+fn by_count<'a>(one: &'a Spans, other: &'a Spans) -> (&'a [Span], &'a [Span]) {
+    if one.0.len() <= other.0.len() { (&one.0, &other.0) } else { (&other.0, &one.0) }
+}
+
+/// The index of the first span that does not end before this one begins.
+fn first_not_before(spans: &[Span], span: &Span) -> usize {
+    spans.partition_point(|s| s.last < span.first)
 }
 
 impl<'de> Deserialize<'de> for Spans {
@@ -205,6 +216,7 @@ mod tests {
                 prop_assert_eq!(a.minus(&b).contains(p), x[i] && !y[i]);
                 prop_assert_eq!(a.overlap(&b).contains(p), x[i] && y[i]);
             }
+            prop_assert_eq!(a.meets(&b), x.iter().zip(&y).any(|(x, y)| *x && *y));
             for set in [a.union(&b), a.minus(&b), a.overlap(&b)] {
                 prop_assert_eq!(&Spans::of(set.iter()), &set, "one form per set");
             }

@@ -24,7 +24,7 @@ impl Directory {
             self.stopped = true;
             return;
         }
-        self.note_graces(now, &view);
+        let gone = self.note_graces(now, &view);
         let first = self.ring.is_none();
         let before = std::mem::replace(&mut self.view, view);
         let ring_before = self.ring.replace(ring.clone());
@@ -37,7 +37,7 @@ impl Directory {
         let (lost, gained) = (self.owned.minus(&owns), owns.minus(&self.owned));
         self.owned = owns;
         self.release(&lost, before.version);
-        self.leave_sessions(now, &lost);
+        self.leave_sessions(now, &lost, &gone);
         self.gain(now, gained, ring_before.as_deref(), out);
         if !lost.is_empty() {
             out.push(Action::Unlocked { spans: lost });
@@ -53,19 +53,23 @@ impl Directory {
         }
     }
 
-    /// Starts the clock of every incarnation that is dead now and was not before.
+    /// Starts the clock of every incarnation that is dead now and was not before. Returns those.
     ///
     /// The grace counts from our first sight of the row, on our own clock: later than the true moment, never earlier.
-    fn note_graces(&mut self, now: Instant, view: &View) {
+    fn note_graces(&mut self, now: Instant, view: &View) -> Vec<SiloId> {
+        let mut newly_gone = Vec::new();
         let mut known = self.view.members.iter().peekable();
         for member in &view.members {
             while let Some(gone) = known.next_if(|m| m.id.name < member.id.name) {
                 if gone.status != Status::Dead {
-                    extend(&mut self.graces, gone.id, now + self.config.lost_grace);
+                    newly_gone.push(gone.id);
+                    self.graces.extend(gone.id, now + self.config.lost_grace);
                 }
             }
             let before = known.next_if(|m| m.id.name == member.id.name);
             let dead = member.status == Status::Dead;
+            let lived = before.filter(|b| b.status != Status::Dead && (dead || b.id != member.id));
+            newly_gone.extend(lived.map(|b| b.id));
             let grace = match before {
                 Some(b) if b.id == member.id => {
                     if !dead || b.status == Status::Dead {
@@ -80,17 +84,17 @@ impl Directory {
                 // Superseded, or never seen before.
                 _ => member.grace,
             };
-            extend(&mut self.graces, member.id, now + grace);
+            self.graces.extend(member.id, now + grace);
         }
         for gone in known.filter(|m| m.status != Status::Dead) {
-            extend(&mut self.graces, gone.id, now + self.config.lost_grace);
+            newly_gone.push(gone.id);
+            self.graces.extend(gone.id, now + self.config.lost_grace);
         }
-        let count = self.graces.len();
-        self.graces.retain(|_, end| *end > now);
-        if self.graces.len() < count {
+        if self.graces.end(now) {
             // Those that left in order have no grace: their entries, if any, can go at once.
             self.sweep = Some(None);
         }
+        newly_gone
     }
 
     /// Locks what came, and decides whom to ask for it.
@@ -118,9 +122,4 @@ impl Directory {
         }
         self.recover_soon(now, Spans::of(recover));
     }
-}
-
-fn extend(graces: &mut BTreeMap<crate::SiloName, Instant>, silo: SiloId, end: Instant) {
-    let known = graces.entry(silo.name).or_insert(end);
-    *known = end.max(*known);
 }

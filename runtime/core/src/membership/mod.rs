@@ -9,6 +9,7 @@
 
 mod ballot;
 mod config;
+mod derived;
 mod electorate;
 mod event;
 mod evict;

@@ -9,6 +9,8 @@
 //! Every change of membership checks the version of `view` and writes it anew, so the versions of the table are
 //! totally ordered. A renewal checks only the silo's own two rows, so that a thousand silos renew without conflict.
 
+use super::derived::Derived;
+use super::monitors::WatchRings;
 use crate::view::{Member, Status, View};
 use crate::{Generation, SiloId, SiloName, Version, ViewVersion};
 use serde::{Deserialize, Serialize};
@@ -147,9 +149,19 @@ pub struct Table {
     pub view_version: Version,
     /// The silos' rows, sorted by name.
     pub entries: Vec<TableEntry>,
+    derived: Derived,
 }
 
 impl Table {
+    /// A reading: the row `view` with its version, and the silos' rows, sorted by name.
+    pub fn new(view: ViewRow, view_version: Version, entries: Vec<TableEntry>) -> Self {
+        debug_assert!(
+            entries.is_sorted_by(|a, b| a.row.id.name < b.row.id.name),
+            "one row per name, in order"
+        );
+        Self { view, view_version, entries, derived: Derived::default() }
+    }
+
     /// The row of a name.
     pub fn named(&self, name: SiloName) -> Option<&TableEntry> {
         let at = self.entries.binary_search_by(|entry| entry.row.id.name.cmp(&name)).ok()?;
@@ -166,8 +178,17 @@ impl Table {
         self.entries.iter().map(|entry| &entry.row).filter(|row| row.holds_lease())
     }
 
-    /// The view that this table describes.
-    pub fn to_view(&self) -> View {
+    /// The view that this table describes; all who hold the table share it.
+    pub fn to_view(&self) -> Arc<View> {
+        self.derived.view(|| self.describe())
+    }
+
+    /// The rings by which the silos watch one another, of which each silo has `count` watchers.
+    pub(super) fn watch_rings(&self, count: usize) -> Arc<WatchRings> {
+        self.derived.watch_rings(count, || WatchRings::lay(self, count))
+    }
+
+    fn describe(&self) -> View {
         let member = |entry: &TableEntry| Member {
             id: entry.row.id,
             address: entry.row.address.as_ref().to_owned(),

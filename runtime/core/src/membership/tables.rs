@@ -157,7 +157,7 @@ impl Membership {
                 return;
             }
         }
-        let before = std::mem::replace(&mut self.view, Arc::new(table.to_view()));
+        let before = std::mem::replace(&mut self.view, table.to_view());
         self.table = Some(table);
         out.push(Action::Publish(self.view.clone()));
         self.forget_the_gone(&before, out);

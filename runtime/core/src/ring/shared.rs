@@ -14,7 +14,10 @@ static RINGS: Mutex<Vec<Weak<Ring>>> = Mutex::new(Vec::new());
 impl Ring {
     /// As [`Ring::build`], except that everybody in this process who asks for the same silos gets the same ring.
     pub fn shared(members: impl IntoIterator<Item = SiloId>) -> Arc<Ring> {
-        let silos = super::build::sorted(members.into_iter().collect());
+        Self::shared_of_sorted(super::build::sorted(members.into_iter().collect()))
+    }
+
+    fn shared_of_sorted(silos: Vec<SiloId>) -> Arc<Ring> {
         // A panic while the lock was held left a list that is still a list of rings.
         let mut rings = RINGS.lock().unwrap_or_else(PoisonError::into_inner);
         rings.retain(|ring| ring.strong_count() > 0);
@@ -37,7 +40,8 @@ impl Ring {
 
     /// The shared ring of the silos that serve in a view.
     pub fn shared_of_view(view: &View) -> Arc<Ring> {
-        Self::shared(view.active().map(|member| member.id))
+        // A view has one generation per name, sorted by name.
+        Self::shared_of_sorted(view.active().map(|member| member.id).collect())
     }
 }
 

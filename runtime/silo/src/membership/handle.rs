@@ -30,6 +30,9 @@ struct Inbox {
     inputs: VecDeque<Input>,
     waker: Option<Waker>,
     closed: bool,
+    /// The newest version that was mentioned. In a large cluster hundreds of messages mention one before the table is
+    /// read; the core acts on the first.
+    mentioned: ViewVersion,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,7 +68,7 @@ impl Handle {
     /// Another message carried this version of the view.
     pub fn view_seen(&self, view: ViewVersion) {
         if view > self.0.view.load().version {
-            self.0.push(Input::ViewSeen { view });
+            self.0.push_view(view);
         }
     }
 
@@ -141,11 +144,14 @@ impl Shared {
 
     /// Queues what may be lost.
     fn push(&self, input: Input) {
+        self.inbox.lock().push_if_room(input);
+    }
+
+    /// Queues a version of the view, unless it, or a newer one, has been queued before.
+    fn push_view(&self, view: ViewVersion) {
         let mut inbox = self.inbox.lock();
-        if inbox.inputs.len() < INBOX_MAX {
-            inbox.push(input);
-        } else {
-            quark_core::reached!("membership.inbox.full");
+        if view > inbox.mentioned && inbox.push_if_room(Input::ViewSeen { view }) {
+            inbox.mentioned = view;
         }
     }
 
@@ -176,6 +182,16 @@ impl Shared {
 }
 
 impl Inbox {
+    fn push_if_room(&mut self, input: Input) -> bool {
+        let has_room = self.inputs.len() < INBOX_MAX;
+        if has_room {
+            self.push(input);
+        } else {
+            quark_core::reached!("membership.inbox.full");
+        }
+        has_room
+    }
+
     fn push(&mut self, input: Input) {
         if self.closed {
             return;

@@ -7,6 +7,7 @@
 mod driver;
 mod handle;
 mod join;
+mod shared_tables;
 mod table_store;
 
 pub use driver::MembershipDriver;

@@ -1,5 +1,6 @@
 //! The membership table in a [`Store`]: one reading of it, one lease row, one change.
 
+use super::shared_tables;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use quark_core::membership::rows::{self, RowError};
@@ -73,13 +74,12 @@ impl TableStore {
             page = more.len();
             records.extend(more);
         }
-        let Some(table) = self.decode(&records)? else {
+        let Some(table) = shared_tables::find_or_decode(&records, || self.decode(&records))? else {
             return Ok(if records.is_empty() { Some(None) } else { None });
         };
         if first_view.is_some_and(|version| version != Some(table.view_version)) {
             return Ok(None);
         }
-        let table = Arc::new(table);
         *self.last.lock() = Some(table.clone());
         Ok(Some(Some(table)))
     }
@@ -91,21 +91,25 @@ impl TableStore {
 
     fn decode(&self, records: &[Record]) -> Result<Option<Table>, StoreFault> {
         let last = self.last.lock().clone();
+        let mut known = last.as_ref().map_or(&[][..], |table| &table.entries).iter().peekable();
         let (mut view, mut entries) = (None, Vec::with_capacity(records.len()));
         for record in records {
             let row = record.key.row.as_ref();
             if row == "view" {
                 view = Some((rows::decode::<ViewRow>(&record.value).map_err(unusable)?, record.version));
             } else if let Some(name) = row.strip_prefix(SILOS_FROM) {
-                let name = SiloName::new(name).map_err(|error| StoreFault::Unusable(error.to_string()))?;
-                let known = last.as_ref().and_then(|table| table.named(name));
-                entries.push(match known.filter(|entry| entry.version == record.version) {
+                // Both are sorted by name.
+                while known.next_if(|entry| entry.row.id.name.as_str() < name).is_some() {}
+                let is_known = |entry: &&TableEntry| {
+                    entry.version == record.version && entry.row.id.name.as_str() == name
+                };
+                entries.push(match known.next_if(is_known) {
                     Some(entry) => entry.clone(),
                     None => decode_entry(name, record)?,
                 });
             }
         }
-        Ok(view.map(|(view, view_version)| Table { view, view_version, entries }))
+        Ok(view.map(|(view, view_version)| Table::new(view, view_version, entries)))
     }
 
     /// Reads a lease row.
@@ -146,9 +150,9 @@ impl TableStore {
     }
 }
 
-fn decode_entry(name: SiloName, record: &Record) -> Result<TableEntry, StoreFault> {
+fn decode_entry(name: &str, record: &Record) -> Result<TableEntry, StoreFault> {
     let row: SiloRow = rows::decode(&record.value).map_err(unusable)?;
-    if row.id.name != name {
+    if row.id.name.as_str() != name {
         let reason = format!("the row of silo `{name}` is about `{}`", row.id.name);
         return Err(StoreFault::Unusable(reason));
     }

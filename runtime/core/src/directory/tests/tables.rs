@@ -258,6 +258,20 @@ fn after_a_death_a_range_waits_for_the_grace() {
 }
 
 #[test]
+fn rounds_of_recovery_keep_apart_and_name_the_view_of_the_last_gain() {
+    let mut desk = desk("b");
+    desk.directory.config.question_every = ms(1000);
+    let halves = BTreeMap::from([(1 << 63, silo("b")), (u64::MAX, silo("c"))]);
+    let input = Input::ViewChanged { view: view(2, "a- b c d"), ring: Arc::new(SmallRing(halves)) };
+    desk.view(1, "a b c d", "a").step(input);
+    desk.says(&["c#1 recover since 2 page 0", "d#1 recover since 2 page 0"]).hear("d", hosting(1, &[]));
+    // Two questions were asked: the next round is two seconds away, whatever is gained or happens meanwhile.
+    desk.view(3, "a- b c- d", "b").view(4, "a- b c- d e?", "b").says(&[]);
+    desk.wait(ms(1000)).says(&["unlocked 0", "unlocked 1"]);
+    desk.wait(ms(999)).says(&[]).wait(ms(1)).says(&["d#1 recover since 3 page 0"]);
+}
+
+#[test]
 fn an_entry_of_a_dead_host_outlives_its_lease() {
     let mut desk = desk("a");
     desk.view(1, "a b", "a").hear("b", hosting(1, &[]));

@@ -569,7 +569,7 @@ impl Store {
             Row::Silo(row) => Some(TableEntry { row: row.clone(), version: *version }),
             _ => None,
         });
-        Some(Arc::new(Table { view: view.clone(), view_version: *view_version, entries: entries.collect() }))
+        Some(Arc::new(Table::new(view.clone(), *view_version, entries.collect())))
     }
 
     pub fn lease(&self, name: SiloName) -> Option<(LeaseRow, Version)> {
