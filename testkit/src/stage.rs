@@ -40,6 +40,9 @@ pub trait Stage: Send + Sync {
     /// Cuts every link between silos and clients of different groups, both ways. The store stays in reach of all.
     fn partition(&self, groups: &[&[&str]]);
 
+    /// Cuts the way from one silo to another: it no longer reaches it, but may still hear it.
+    fn cut_way(&self, from: &str, to: &str);
+
     /// Mends all links.
     fn heal(&self);
 

@@ -54,6 +54,12 @@ fn clean_partition() {
 }
 
 #[test]
+fn bridge_node() {
+    let held = tell("bridge-node", 1);
+    assert!(held > 0, "nothing was said over the cut, so it was none");
+}
+
+#[test]
 fn drain_in_order() {
     tell("drain-in-order", 1);
 }

@@ -266,6 +266,10 @@ impl Stage for SimCluster {
         self.0.world.partition(&groups);
     }
 
+    fn cut_way(&self, from: &str, to: &str) {
+        self.0.world.cut(self.node(from), self.node(to));
+    }
+
     fn heal(&self) {
         self.0.world.heal_network();
     }

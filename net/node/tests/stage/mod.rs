@@ -197,6 +197,10 @@ impl Stage for RealStage {
         self.0.network.partition(groups);
     }
 
+    fn cut_way(&self, from: &str, to: &str) {
+        self.0.network.cut_way(from, to);
+    }
+
     fn heal(&self) {
         self.0.network.heal();
     }
