@@ -127,11 +127,12 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
     let mut reports = reports.into_inner().expect("no panic while held");
     reports.sort_by_key(|(name, report)| (*name, report.seed));
     let unreached = unreached(&stories, &before, plan);
+    let reached = reached(&before);
     let wall = now().saturating_sub(started);
     if plan.json {
-        print_json(&stories, &reports, &unreached);
+        print_json(&stories, &reports, reached, &unreached);
     } else {
-        print_summary(&stories, &reports, &unreached, wall);
+        print_summary(&stories, &reports, reached, &unreached, wall);
     }
     Ok(unreached.is_empty() && reports.iter().all(|(_, r)| r.violations.is_empty()))
 }
@@ -162,10 +163,21 @@ fn unreached(stories: &[Scenario], before: &BTreeMap<&'static str, u64>, plan: &
         .collect()
 }
 
+/// How many probes, named by a story or not, the runs have reached.
+fn reached(before: &BTreeMap<&'static str, u64>) -> usize {
+    let after = quark_core::probe::snapshot();
+    after.iter().filter(|(probe, count)| *count > before.get(*probe).unwrap_or(&0)).count()
+}
+
 /// Fewer seeds than this cannot be expected to reach every rare path.
 const SEEDS_FOR_PROBES: u64 = 50;
 
-fn print_json(stories: &[Scenario], reports: &[(&'static str, Report)], unreached: &[String]) {
+fn print_json(
+    stories: &[Scenario],
+    reports: &[(&'static str, Report)],
+    reached: usize,
+    unreached: &[String],
+) {
     let failures: Vec<_> = failures(reports)
         .map(|(name, report, violation)| {
             json!({
@@ -177,7 +189,8 @@ fn print_json(stories: &[Scenario], reports: &[(&'static str, Report)], unreache
     println!(
         "{}",
         json!({
-            "stories": stories.len(), "runs": reports.len(), "failures": failures, "unreached": unreached,
+            "stories": stories.len(), "runs": reports.len(), "failures": failures,
+            "probes_reached": reached, "unreached": unreached,
             "simulated_s": simulated(reports).as_secs(),
             "delivered": reports.iter().map(|(_, r)| r.delivered).sum::<u64>(),
         })
@@ -197,6 +210,7 @@ fn simulated(reports: &[(&'static str, Report)]) -> Duration {
 fn print_summary(
     stories: &[Scenario],
     reports: &[(&'static str, Report)],
+    reached: usize,
     unreached: &[String],
     wall: Duration,
 ) {
@@ -217,6 +231,7 @@ fn print_summary(
     }
     let simulated = simulated(reports);
     println!();
+    println!("{reached} probes of rare paths were reached");
     println!(
         "{} runs in {:.1} s ({:.1} a second), {:.2} simulated hours ({:.0} times real time)",
         reports.len(),
@@ -236,9 +251,10 @@ const FAILURES_SHOWN: usize = 10;
 pub fn replay(name: &str, seed: u64, json: bool) -> Result<bool, String> {
     let story = select(&[name.to_owned()])?[0];
     quiet_panics();
+    let before = quark_core::probe::snapshot();
     let report = runner::tell(&story, seed);
     if json {
-        print_json(&[story], &[(story.name, report.clone())], &[]);
+        print_json(&[story], &[(story.name, report.clone())], reached(&before), &[]);
         return Ok(report.violations.is_empty());
     }
     println!("{}, seed {seed}\n{}\n", story.name, story.premise);
