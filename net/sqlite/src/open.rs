@@ -131,8 +131,11 @@ pub(crate) fn open_first(path: &Path, options: &Options) -> Result<Connection, O
         return Err(OpenError::FileNotWritable { path: path.into() });
     }
     configure(&connection, options).map_err(explain)?;
-    // Before anything is changed: the file may not be ours.
-    recognise(&connection, path, options)?;
+    // Before anything is changed: the file may not be ours. In one transaction, or another process that is just
+    // creating its tables might show us the tables and not its mark.
+    connection.execute_batch("BEGIN").map_err(explain)?;
+    let recognised = recognise(&connection, path, options);
+    recognised.and(connection.execute_batch("ROLLBACK").map_err(explain))?;
     use_log(&connection, path, options)?;
     create_or_check(&connection, path, options)?;
     if options.verify_on_open {

@@ -72,6 +72,27 @@ fn an_empty_file_is_a_new_one() {
 }
 
 #[test]
+fn many_may_open_a_file_that_is_not_there_yet_at_once() {
+    for _ in 0..30 {
+        let (_folder, path) = fresh();
+        let start = std::sync::Barrier::new(6);
+        std::thread::scope(|scope| {
+            let openers: Vec<_> = (0..6)
+                .map(|_| {
+                    scope.spawn(|| {
+                        start.wait();
+                        of_cluster(&path, "one").map(drop)
+                    })
+                })
+                .collect();
+            for opener in openers {
+                opener.join().unwrap().unwrap();
+            }
+        });
+    }
+}
+
+#[test]
 fn what_is_no_database_is_left_alone() {
     for text in ["{}", &"not a database\n".repeat(1000)] {
         let (_folder, path) = fresh();
