@@ -45,7 +45,8 @@ impl Charge {
     ///
     /// Two suspects, so that one broken link proves nothing; fewer objections than suspects, so that a silo whom many
     /// can reach is not evicted by those who cannot; and the binding votes that leave it no majority to vouch. The
-    /// objections need not be none: a silo that only one other still hears is no use to the cluster.
+    /// objections need not be none: a silo that only one other still hears is no use to the cluster. (What is won
+    /// against an objection has to be won twice in a row, see [`Charge::is_contested`].)
     pub(super) fn verdict(
         &self,
         now: Instant,
@@ -88,5 +89,9 @@ impl Charge {
             return Verdict::Outwaited;
         }
         Verdict::Spared
+    }
+    /// Whether somebody objected: then it lives, and a few lost probes may be all that is held against it.
+    pub(super) fn is_contested(&self) -> bool {
+        self.votes.values().any(|vote| *vote == Vote::Object)
     }
 }

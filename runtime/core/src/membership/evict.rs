@@ -267,7 +267,8 @@ impl Membership {
         let mut charges = ballot.charges;
         charges.retain(|id, charge| {
             let verdict = charge.verdict(now, *id, self.me, &table, &self.config);
-            let evict = verdict != Verdict::Spared && self.is_still_suspected(*id);
+            let won = verdict != Verdict::Spared && self.is_still_suspected(*id);
+            let evict = won && !self.must_be_won_again(*id, charge, verdict);
             if !evict && let Some(target) = self.targets.get_mut(id).filter(|t| t.ballot_at.is_some()) {
                 target.ballot_lost(now);
             }
@@ -277,6 +278,19 @@ impl Membership {
             self.sentence = Some(Sentence { charges, until: now + SENTENCE_KEPT, tried_on: ViewVersion(0) });
             self.carry_out_sentence(now, out);
         }
+    }
+
+    /// A vote against an objection, unless the one before was won as well: two silos may by chance fail to hear the
+    /// same third, and not for long.
+    fn must_be_won_again(&mut self, id: SiloId, charge: &Charge, verdict: Verdict) -> bool {
+        let Some(target) = self.targets.get_mut(&id) else { return false };
+        let contested = verdict == Verdict::Voted && charge.is_contested();
+        let again = contested && !target.contested;
+        if again {
+            crate::reached!("membership.ballot.contested");
+        }
+        target.contested = contested;
+        again
     }
 
     fn is_still_suspected(&self, id: SiloId) -> bool {

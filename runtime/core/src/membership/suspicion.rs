@@ -31,6 +31,8 @@ pub(super) struct Target {
     pub(super) ballot_at: Option<Instant>,
     /// Ballots in vain since the suspicion arose.
     pub(super) ballots_lost: u32,
+    /// The last ballot was won against an objection: whoever objects hears it, so the next has to be won as well.
+    pub(super) contested: bool,
     pub(super) watch: Option<LeaseWatch>,
     pub(super) watch_read: WatchRead,
 }
@@ -101,6 +103,7 @@ impl Target {
             indirect: Indirect::NotAsked,
             ballot_at: None,
             ballots_lost: 0,
+            contested: false,
             watch: None,
             watch_read: WatchRead::Idle,
         }
@@ -119,6 +122,7 @@ impl Target {
         if !self.is_leaseless(now, config) {
             self.ballot_at = None;
             self.ballots_lost = 0;
+            self.contested = false;
             self.watch_read = WatchRead::Idle;
         }
         if let Some((row, runs)) = pulse.lease {
