@@ -131,6 +131,7 @@ impl Membership {
                 }
                 if awaited && self.reading.in_flight.is_none() {
                     self.stale = false;
+                    self.doubt_what_was_mentioned();
                 }
             }
             Err(StoreFault::Unusable(reason)) if self.lease.is_none() => {
@@ -139,6 +140,15 @@ impl Membership {
             // A silo that serves goes on with what it knows, and looks again.
             Err(_) if awaited => self.reading_failed(now),
             Err(_) => {}
+        }
+    }
+
+    /// A reading that began after every mention has come back. A version that it did not find is none: whoever made
+    /// it up must not keep us from acting on true ones, nor have us read everything each time.
+    fn doubt_what_was_mentioned(&mut self) {
+        if self.reading.mentioned > self.view.version {
+            crate::reached!("membership.view.made_up");
+            self.reading.mentioned = self.view.version;
         }
     }
 

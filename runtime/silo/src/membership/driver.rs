@@ -69,6 +69,9 @@ impl MembershipDriver {
             // Read after everything has arrived: nothing is taken for earlier than it was.
             let now = if quark_core::mutant!("m28") { now_of_the_machine() } else { self.clock.now() };
             for input in std::mem::take(&mut self.inputs) {
+                if matches!(input, Input::TableRead { .. }) {
+                    self.handle.0.table_was_read();
+                }
                 self.core.step(now, input, &mut self.actions);
                 self.handle.0.set_lease_until(self.core.lease_until());
                 self.perform();

@@ -30,8 +30,8 @@ struct Inbox {
     inputs: VecDeque<Input>,
     waker: Option<Waker>,
     closed: bool,
-    /// The newest version that was mentioned. In a large cluster hundreds of messages mention one before the table is
-    /// read; the core acts on the first.
+    /// The newest version that was mentioned since the table was read last. In a large cluster hundreds of messages
+    /// mention one before the table is read; the core acts on the first.
     mentioned: ViewVersion,
 }
 
@@ -153,6 +153,11 @@ impl Shared {
         if view > inbox.mentioned && inbox.push_if_room(Input::ViewSeen { view }) {
             inbox.mentioned = view;
         }
+    }
+
+    /// The table has been read: what was mentioned before is known by now, or was made up.
+    pub(super) fn table_was_read(&self) {
+        self.inbox.lock().mentioned = ViewVersion(0);
     }
 
     /// Queues what may not.

@@ -1,9 +1,9 @@
 //! What must come to pass, and how soon.
 
-use super::super::StopReason;
+use super::super::{Input, StopReason};
 use super::world::{MS, SEC, StoreMode, Time, World};
-use crate::Generation;
 use crate::view::Status;
+use crate::{Generation, ViewVersion};
 
 /// When everybody left knows `dead` for dead, and its grace is over for them.
 fn replaced(world: &mut World, dead: usize, by: &[usize], limit: Time) -> Time {
@@ -379,6 +379,19 @@ fn a_lost_hint_costs_no_more_than_a_reading() {
             );
         }
     }
+}
+
+#[test]
+fn a_version_that_somebody_made_up_is_believed_for_one_reading() {
+    let mut world = World::formed(5, 1);
+    world.run(5 * SEC);
+    world.step(0, Input::ViewSeen { view: ViewVersion(u64::MAX) });
+    world.run(2 * SEC);
+    // True news still arrives by its hint, long before the next reading that nobody asked for.
+    let before = world.view(0).version;
+    world.step(4, Input::Drain);
+    world.run(SEC);
+    assert!(world.view(0).version > before, "{}", world.describe());
 }
 
 #[test]
