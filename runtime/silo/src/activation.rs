@@ -13,9 +13,11 @@ use quark_core::lifecycle::{self, State};
 use quark_core::mailbox::Mailbox;
 use quark_core::turn::Turn;
 use quark_core::{ActorId, Epoch, Instant};
+use quark_env::Clock;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// One activation. Idle, it owns no task and no queue memory.
 pub(crate) struct Activation {
@@ -32,6 +34,9 @@ pub(crate) struct Activation {
     /// Everything that a short lock guards.
     pub mail: Mutex<Mail>,
     epoch: AtomicU64,
+    born: Instant,
+    /// It has lived for long enough that nothing sent before its birth can still be under way.
+    settled: AtomicBool,
     /// The last time that a message arrived.
     used_at: AtomicU64,
     /// It is to end as soon as nothing runs or waits.
@@ -79,6 +84,8 @@ impl Activation {
                 seen: IndexMap::default(),
             }),
             epoch: AtomicU64::new(0),
+            born: now,
+            settled: AtomicBool::new(false),
             used_at: AtomicU64::new(now.0),
             end_asked: AtomicBool::new(false),
             sent: Arc::new(AtomicU64::new(0)),
@@ -96,6 +103,19 @@ impl Activation {
 
     pub fn touch(&self, now: Instant) {
         self.used_at.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Whether it was made no longer ago than this. The clock is read only as long as it was.
+    #[inline]
+    pub fn is_younger_than(&self, age: Duration, clock: &dyn Clock) -> bool {
+        if self.settled.load(Ordering::Relaxed) {
+            return false;
+        }
+        let young = clock.now().since(self.born) < age;
+        if !young {
+            self.settled.store(true, Ordering::Relaxed);
+        }
+        young
     }
 
     pub fn ask_to_end(&self) {

@@ -51,6 +51,13 @@ impl Roads {
         self.last.insert(key, Road { to, serial: order.serial, sent: now, after });
         after
     }
+
+    /// The message that one which need not leave this silo has to wait for: it, too, may overtake what its sender sent
+    /// by way of the owner, before the actor came here.
+    fn under_way(&self, now: Instant, actor: &ActorId, order: Order) -> Option<u64> {
+        let road = self.last.get(&hash::mix(actor.point() ^ order.sender))?;
+        (road.serial < order.serial && now.since(road.sent) < UNDER_WAY).then_some(road.serial)
+    }
 }
 
 /// The receiver's side. Bounded.
@@ -153,6 +160,19 @@ impl Waiting {
 }
 
 impl Kernel {
+    /// Notes which message one of a neighbour has to wait for. Only a young activation has any: once it is here, nothing
+    /// is sent to it by way of others.
+    pub(crate) fn mind_the_long_road(&self, activation: &Activation, message: &mut Message) {
+        let Some(order) = message.order.as_mut().filter(|_| message.hops == 0) else { return };
+        if activation.is_younger_than(UNDER_WAY, &*self.env.clock) {
+            let after = self.roads.lock().under_way(self.env.clock.now(), &message.actor, *order);
+            if after.is_some() {
+                reached!("early.by_the_long_road");
+                order.after = after;
+            }
+        }
+    }
+
     /// Takes and keeps a message that came before one of the same sender that it must not overtake.
     pub(crate) fn hold_if_early(&self, activation: &Arc<Activation>, message: &mut Option<Message>) {
         let order = message.as_ref().and_then(|message| message.order);
@@ -220,5 +240,19 @@ mod tests {
         assert_eq!(roads.take(ms(400), &actor, order(8), silo("owner")), None);
         // Sent once more after it came back: nothing that was sent later is waited for.
         assert_eq!(roads.take(ms(401), &actor, order(7), silo("host")), None);
+    }
+
+    #[test]
+    fn a_message_that_stays_here_waits_for_what_went_by_way_of_the_owner() {
+        let actor = ActorId::new("listener", "1").expect("valid");
+        let other = ActorId::new("listener", "2").expect("valid");
+        let order = |serial| Order { sender: 7, serial, after: None };
+        let mut roads = Roads::default();
+        let ms = |ms: u64| Instant(1 + ms * 1_000_000);
+        assert_eq!(roads.under_way(ms(0), &actor, order(1)), None);
+        roads.take(ms(0), &actor, order(1), silo("owner"));
+        assert_eq!(roads.under_way(ms(1), &actor, order(2)), Some(1));
+        assert_eq!(roads.under_way(ms(1), &other, order(2)), None);
+        assert_eq!(roads.under_way(ms(100), &actor, order(3)), None);
     }
 }

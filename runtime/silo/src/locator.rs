@@ -31,8 +31,9 @@ impl Kernel {
     }
 
     /// Sends a message on its way; a registration says that the owner of its range has sent it here.
-    pub(crate) fn route_with(self: &Arc<Self>, message: Message, registration: Option<Registration>) {
+    pub(crate) fn route_with(self: &Arc<Self>, mut message: Message, registration: Option<Registration>) {
         if let Some(activation) = self.catalog.find(&message.actor) {
+            self.mind_the_long_road(&activation, &mut message);
             if message.reply_to == ReplyTo::Local {
                 self.pending.lock().aim(message.call, self.id, message.hops);
             }

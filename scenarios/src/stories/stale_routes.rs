@@ -21,6 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
         "inbound.moved",
         "caller.late_reply",
         "turns.overtaken",
+        "early.by_the_long_road",
     ],
     world: Config::new,
     describe,
