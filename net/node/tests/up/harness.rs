@@ -1,5 +1,8 @@
 //! Starts the binary, talks to it over HTTP, and leaves nothing running.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -251,21 +254,30 @@ pub fn processes_with(text: &str) -> Vec<u64> {
 /// Waits until none of the processes is there.
 pub fn wait_gone(pids: &[u64]) {
     let end = Instant::now() + PATIENCE;
-    while let Some(pid) = pids.iter().find(|pid| is_alive(**pid)) {
-        assert!(Instant::now() < end, "process {pid} is still there");
-        std::thread::sleep(Duration::from_millis(20));
+    for pid in pids {
+        assert!(has_ended_by(*pid, end), "process {pid} is still there");
     }
 }
 
 fn wait(child: &mut Child) -> Option<ExitStatus> {
-    let end = Instant::now() + PATIENCE;
+    let ended = has_ended_by(child.id().into(), Instant::now() + PATIENCE);
+    ended.then(|| child.wait().expect("it can be waited for"))
+}
+
+/// Waits for the end of a process that need not be our child; `false` if it lives on at that time.
+fn has_ended_by(pid: u64, end: Instant) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process number");
+    let process = match pidfd_open(pid, PidfdFlags::empty()) {
+        Err(Errno::SRCH) => return true,
+        process => process.expect("Linux 5.3 or newer"),
+    };
     loop {
-        if let Some(status) = child.try_wait().expect("it can be waited for") {
-            return Some(status);
+        let left = end.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).expect("a short time");
+        // A process descriptor becomes readable when its process has ended, reaped or not.
+        match poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&left)) {
+            Err(Errno::INTR) => {}
+            ended => return ended.expect("a process descriptor can be waited for") > 0,
         }
-        if Instant::now() > end {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
