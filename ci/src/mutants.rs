@@ -81,6 +81,20 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 200,
     },
     Mutant {
+        id: "m07",
+        what: "the keys of calls that were taken are forgotten with the activation",
+        site: "runtime/silo/src",
+        killer: Killer::Story { names: &["same-key"], checker: "I3" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m08",
+        what: "a call without a key is repeated although it may have run",
+        site: "runtime/silo/src",
+        killer: Killer::Story { names: &["zombie-silo", "ambiguous-write"], checker: "I2" },
+        seeds: 200,
+    },
+    Mutant {
         id: "m13",
         what: "credit is given back twice",
         site: "runtime/core/src/credit",

@@ -165,7 +165,28 @@ impl<R, E> Call<R, E> {
         self
     }
 
-    /// Marks retries of one logical call. The key differs from any call id: it is the caller's to choose and keep.
+    /// Makes the call's effect happen once, however often it is repeated (promise P5). The key is the caller's to draw,
+    /// one for each logical call, and to keep for as long as it may repeat the call, also after a crash of its own.
+    ///
+    /// The actor remembers the key and the outcome in the same commit as the effect, and tells a repetition the first
+    /// outcome, wherever it lives by then. So the runtime itself repeats the call until the deadline when an answer is
+    /// lost; [`Failure::Indeterminate`] is left for a deadline that passes in doubt. For exclusive methods of durable
+    /// kinds; a kind that is not durable rejects the call, and a method that takes `&self` has no effect to repeat.
+    ///
+    /// An actor remembers its last 128 keys: a repetition that comes after as many others runs again. A key that comes
+    /// back with another method or other arguments is rejected.
+    ///
+    /// ```no_run
+    /// # use quark::{Serialize, Deserialize};
+    /// # #[derive(Default, Serialize, Deserialize)]
+    /// # struct Account { balance: u64 }
+    /// # #[quark::actor(kind = "account", durable)]
+    /// # impl Account { fn deposit(&mut self, amount: u64) -> u64 { self.balance += amount; self.balance } }
+    /// # async fn pay(client: &quark::Client, order: u128) -> Result<(), quark::CallError> {
+    /// client.actor::<Account>("alice").deposit(5).idempotency_key(order).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn idempotency_key(mut self, key: u128) -> Self {
         if let Ok(request) = &mut self.request {
             request.idempotency = Some(IdempotencyKey(key));

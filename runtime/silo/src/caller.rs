@@ -1,5 +1,6 @@
 //! Issues calls and waits for their one outcome (promise P4).
 
+use crate::attempts::Attempts;
 use crate::call::{CallRequest, Issuer, Outcome};
 use crate::error::Failure;
 use crate::kernel::Kernel;
@@ -115,33 +116,28 @@ fn admit(kernel: &Kernel, message: &Message, method: &str) -> Result<(), Failure
     Ok(())
 }
 
-/// Asks, and asks again while it is proven that nothing ran.
+/// Asks, and asks again while nothing ran, or while the call's key makes it run once.
 async fn ask(kernel: Arc<Kernel>, message: Message, method: &'static str) -> Result<Bytes, Outcome> {
     admit(&kernel, &message, method).map_err(Outcome::Failed)?;
-    let mut pause = Duration::from_millis(5);
+    let mut attempts = Attempts::new(message.deadline, FIRST_PAUSE, message.idempotency.is_some());
     loop {
-        let now = kernel.env.clock.now();
-        if now >= message.deadline {
-            return Err(Outcome::Failed(Failure::DeadlineBeforeRun));
-        }
-        let pending = PendingCall::open(&kernel, &message)?;
+        attempts.may_try(kernel.env.clock.now()).map_err(Outcome::Failed)?;
+        let pending = PendingCall::open(&kernel, &message).map_err(|f| Outcome::Failed(attempts.end(f)))?;
         let mut attempt = message.clone();
         attempt.call = pending.id;
         kernel.route(attempt);
         match pending.await {
             Ended::Ok(bytes) => return Ok(bytes),
             Ended::App(bytes) => return Err(Outcome::App(bytes)),
-            Ended::Failed(failure) => return Err(Outcome::Failed(failure)),
-            Ended::Bounced => {
-                reached!("caller.bounced");
-                kernel.check_serving().map_err(Outcome::Failed)?;
-                let again = kernel.env.clock.now() + pause;
-                kernel.env.clock.sleep_until(again.min(message.deadline)).await;
-                pause = (pause * 2).min(Duration::from_millis(500));
-            }
+            Ended::Failed(failure) => attempts.failed(failure).map_err(Outcome::Failed)?,
+            Ended::Bounced => reached!("caller.bounced"),
         }
+        kernel.check_serving().map_err(|f| Outcome::Failed(attempts.end(f)))?;
+        kernel.env.clock.sleep_until(attempts.next(kernel.env.clock.now())).await;
     }
 }
+
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// One attempt, in the table of pending calls. Dropping it withdraws the call.
 struct PendingCall {
@@ -152,7 +148,7 @@ struct PendingCall {
 }
 
 impl PendingCall {
-    fn open(kernel: &Arc<Kernel>, message: &Message) -> Result<Self, Outcome> {
+    fn open(kernel: &Arc<Kernel>, message: &Message) -> Result<Self, Failure> {
         let (id, next) = {
             let mut pending = kernel.pending.lock();
             let id = pending.start(message.actor.clone(), message.deadline);
@@ -160,10 +156,10 @@ impl PendingCall {
         };
         let Some(id) = id else {
             reached!("caller.pending_full");
-            return Err(Outcome::Failed(Failure::Overloaded {
+            return Err(Failure::Overloaded {
                 what: format!("the table of {} pending calls", kernel.config.pending_max),
                 retry_after: Duration::from_millis(100),
-            }));
+            });
         };
         if let Some(next) = next {
             kernel.sweeper.wake_by(next);

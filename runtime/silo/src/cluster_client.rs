@@ -1,5 +1,6 @@
 //! A client outside of the cluster: it calls through a gateway silo, and through another one when that dies.
 
+use crate::attempts::Attempts;
 use crate::call::{CallRequest, Issuer, Outcome};
 use crate::control::ControlMessage;
 use crate::error::Failure;
@@ -306,53 +307,24 @@ impl Issuer for Remote {
         let limit = request.deadline.unwrap_or(link.config.deadline);
         let deadline = link.env.clock.now() + limit;
         Box::pin(async move {
-            let mut pause = Duration::from_millis(10);
+            let mut attempts = Attempts::new(deadline, FIRST_PAUSE, request.idempotency.is_some());
             loop {
-                let left = deadline.since(link.env.clock.now());
-                if left.is_zero() {
-                    return Err(Outcome::Failed(Failure::DeadlineBeforeRun));
-                }
-                let call = link.pending.lock().start(request.actor.clone(), deadline);
-                let Some(call) = call else {
-                    return Err(Outcome::Failed(Failure::Overloaded {
-                        what: format!("the client's table of {} calls", link.config.pending_max),
-                        retry_after: Duration::from_millis(100),
-                    }));
-                };
-                let waiting = Waiting { link: link.clone(), call, ended: false };
-                let sent = link.send(&request, call, left, Kind::Request);
-                let ended = match sent {
-                    Ok(to) => {
-                        link.pending.lock().aim(call, to, 1);
-                        waiting.await
-                    }
-                    // Not sent, so not executed: another gateway, or the same one a little later.
-                    Err(Failure::Unreachable { .. }) => {
-                        drop(waiting);
-                        let now = link.env.clock.now();
-                        let current = link.gateways.lock().current;
-                        if let Some(current) = current {
-                            link.fail_over(current, now, "the gateway could not be reached");
-                        }
-                        Ended::Bounced
-                    }
-                    Err(failure) => return Err(Outcome::Failed(failure)),
-                };
-                match ended {
+                let now = link.env.clock.now();
+                attempts.may_try(now).map_err(Outcome::Failed)?;
+                let ended = link.attempt(&request, deadline).await;
+                match ended.unwrap_or_else(|refused| Ended::Failed(attempts.end(refused))) {
                     Ended::Ok(bytes) => return Ok(bytes),
                     Ended::App(bytes) => return Err(Outcome::App(bytes)),
-                    Ended::Failed(Failure::Stopping { .. }) | Ended::Bounced => {
-                        if let Ended::Failed(Failure::Stopping { silo }) = &ended {
-                            reached!("client.gateway_stops");
-                            link.gateways.lock().known.entry(*silo).and_modify(|g| g.stops = true);
-                        }
-                        let again = link.env.clock.now() + pause;
-                        link.choose(link.env.clock.now());
-                        link.env.clock.sleep_until(again.min(deadline)).await;
-                        pause = (pause * 2).min(Duration::from_millis(500));
+                    Ended::Failed(Failure::Stopping { silo }) => {
+                        reached!("client.gateway_stops");
+                        link.gateways.lock().known.entry(silo).and_modify(|g| g.stops = true);
                     }
-                    Ended::Failed(failure) => return Err(Outcome::Failed(failure)),
+                    Ended::Bounced => {}
+                    Ended::Failed(failure) => attempts.failed(failure).map_err(Outcome::Failed)?,
                 }
+                let again = attempts.next(link.env.clock.now());
+                link.choose(link.env.clock.now());
+                link.env.clock.sleep_until(again).await;
             }
         })
     }
@@ -362,6 +334,40 @@ impl Issuer for Remote {
         self.0.send(&request, CallId::default(), left, Kind::OneWay).map(|_| ())
     }
 }
+
+impl Link {
+    /// Sends a call to the gateway, and waits for its outcome. An error says that it was refused here.
+    async fn attempt(self: &Arc<Self>, request: &CallRequest, deadline: Instant) -> Result<Ended, Failure> {
+        let call = self.pending.lock().start(request.actor.clone(), deadline);
+        let Some(call) = call else {
+            return Err(Failure::Overloaded {
+                what: format!("the client's table of {} calls", self.config.pending_max),
+                retry_after: Duration::from_millis(100),
+            });
+        };
+        let waiting = Waiting { link: self.clone(), call, ended: false };
+        let left = deadline.since(self.env.clock.now());
+        match self.send(request, call, left, Kind::Request) {
+            Ok(to) => {
+                self.pending.lock().aim(call, to, 1);
+                Ok(waiting.await)
+            }
+            // Not sent, so not executed: another gateway, or the same one a little later.
+            Err(Failure::Unreachable { .. }) => {
+                drop(waiting);
+                let now = self.env.clock.now();
+                let current = self.gateways.lock().current;
+                if let Some(current) = current {
+                    self.fail_over(current, now, "the gateway could not be reached");
+                }
+                Ok(Ended::Bounced)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// One call in flight. Dropping it withdraws it.
 struct Waiting {

@@ -1,21 +1,29 @@
 //! The layer between an activation and the store: claim, load, commit (promises P1 and P3).
 //!
-//! An actor's partition has an `owner` row, which fences, and a `state` row. A claim raises the epoch and checks the
-//! state row that it read, so that no commit of an earlier activation can slip in between. A commit checks the owner
-//! row, so that no activation that lost its claim can commit. No clock takes part.
+//! An actor's partition has an `owner` row, which fences, a `state` row, and rows of what else commits with the state.
+//! A commit that leaves the state as it was writes the `mark` row instead. A claim raises the epoch and checks the
+//! state and the mark that it read, so that no commit of an earlier activation can slip in between. A commit checks the
+//! owner row, so that no activation that lost its claim can commit. No clock takes part.
 
 use crate::error::Failure;
+use crate::inbox::{self, Inbox};
 use crate::kernel::Kernel;
 use bytes::Bytes;
 use quark_core::codec::{self, CodecLimits};
+use quark_core::wire::IdempotencyKey;
 use quark_core::{ActorId, Epoch, Instant, SiloId, Version, WriteId, mutant, reached};
 use quark_env::EntropyExt;
-use quark_env::store::{Batch, Expect, Partition, Record, RecordKey, ScanRange, StoreError};
+use quark_env::store::{Batch, Expect, Op, Partition, Record, RecordKey, ScanRange, StoreError};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 const OWNER: &str = "owner";
 const STATE: &str = "state";
+const MARK: &str = "mark";
+/// Every commit writes one of these.
+const HEADS: [&str; 3] = [OWNER, STATE, MARK];
+/// How many rows are read at a time.
+const PAGE: usize = 256;
 /// How often a claim that lost a race is tried again before the caller is told.
 const CLAIMS_MAX: u32 = 8;
 
@@ -33,8 +41,11 @@ pub(crate) struct Claim {
     partition: Partition,
     owner_version: Version,
     state_version: Option<Version>,
+    mark_version: Option<Version>,
     /// What the store has, to skip commits that change nothing.
     committed: Option<Bytes>,
+    /// The calls that have been taken.
+    pub inbox: Inbox,
 }
 
 /// How a commit failed.
@@ -81,8 +92,10 @@ impl Kernel {
     pub(crate) async fn claim(&self, actor: &ActorId) -> Result<(Claim, Option<Bytes>), CommitError> {
         let partition = partition_of(actor);
         for _ in 0..CLAIMS_MAX {
-            let range = ScanRange { partition: partition.clone(), from: "".into(), to: "".into() };
-            let rows = self.env.store.scan(range, 16).await.map_err(|e| not_done(actor, e))?;
+            let Some(rows) = self.all_rows(&partition).await.map_err(|e| not_done(actor, e))? else {
+                reached!("durable.read_raced");
+                continue;
+            };
             let row = |name: &str| rows.iter().find(|r| &*r.key.row == name);
             let owner = row(OWNER).map(|r| decode_owner(actor, r)).transpose()?;
             let epoch = owner.as_ref().map_or(Epoch(0), |o| o.epoch).next();
@@ -93,10 +106,14 @@ impl Kernel {
                 Some(record) => batch.expect_version(OWNER, record.version),
                 None => batch.expect_absent(OWNER),
             };
-            batch = match row(STATE) {
-                Some(record) => batch.expect_version(STATE, record.version),
-                None => batch.expect_absent(STATE),
-            };
+            for name in [STATE, MARK] {
+                batch = match row(name) {
+                    Some(record) => batch.expect_version(name, record.version),
+                    None => batch.expect_absent(name),
+                };
+            }
+            let taken = rows.iter().filter(|r| r.key.row.starts_with(inbox::PREFIX));
+            let inbox = Inbox::load(taken).map_err(|e| CommitError::Corrupt(format!("{actor}: {e}")))?;
             match self.commit_surely(batch.put(OWNER, value), OWNER, Instant::NEVER).await {
                 Ok(owner_version) => {
                     let state = row(STATE);
@@ -105,7 +122,9 @@ impl Kernel {
                         partition,
                         owner_version,
                         state_version: state.map(|r| r.version),
+                        mark_version: row(MARK).map(|r| r.version),
                         committed: state.map(|r| r.value.clone()),
+                        inbox,
                     };
                     return Ok((claim, state.map(|r| r.value.clone())));
                 }
@@ -116,35 +135,100 @@ impl Kernel {
         Err(CommitError::Unavailable("the claim lost every race".into()))
     }
 
-    /// Commits a turn's state. `Ok(None)` if it equals what is committed.
-    pub(crate) async fn commit_state(
+    /// Reads a whole partition as it was at one moment. `None`: it was written to meanwhile.
+    async fn all_rows(&self, partition: &Partition) -> Result<Option<Vec<Record>>, StoreError> {
+        let rows = self.page_after(partition, None).await?;
+        if rows.len() < PAGE {
+            return Ok(Some(rows));
+        }
+        // Every commit writes one of these. If they are in the end what they were before, so was everything between.
+        let mut before = Vec::new();
+        for row in HEADS {
+            let key = RecordKey { partition: partition.clone(), row: row.into() };
+            before.push(self.env.store.read(&key).await?.map(|record| record.version));
+        }
+        let mut rows: Vec<Record> = Vec::new();
+        loop {
+            let page = self.page_after(partition, rows.last()).await?;
+            let is_last = page.len() < PAGE;
+            rows.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        reached!("durable.many_rows");
+        let after = HEADS.map(|name| rows.iter().find(|r| &*r.key.row == name).map(|r| r.version));
+        Ok((before == after).then_some(rows))
+    }
+
+    async fn page_after(
+        &self,
+        partition: &Partition,
+        last: Option<&Record>,
+    ) -> Result<Vec<Record>, StoreError> {
+        // The least name that comes after another is that one and a zero.
+        let from = last.map_or_else(String::new, |last| format!("{}\0", last.key.row));
+        let range = ScanRange { partition: partition.clone(), from: from.into(), to: "".into() };
+        self.env.store.scan(range, PAGE).await
+    }
+
+    /// Commits a turn's state, and with it what else the turn writes. `Ok(None)` if there is nothing to write.
+    pub(crate) async fn commit_turn(
         &self,
         actor: &ActorId,
         claim: &mut Claim,
         state: Bytes,
+        ops: Vec<Op>,
         deadline: Instant,
     ) -> Result<Option<Version>, CommitError> {
-        if claim.committed.as_ref() == Some(&state) {
+        let unchanged = claim.committed.as_ref() == Some(&state);
+        if unchanged && ops.is_empty() {
             return Ok(None);
         }
         let mut batch = Batch::new(claim.partition.clone(), self.write_id());
+        batch.ops = ops;
         if !mutant!("m03") {
             batch = batch.expect_version(OWNER, claim.owner_version);
-            batch = match claim.state_version {
-                Some(version) => batch.expect_version(STATE, version),
-                None => batch.expect_absent(STATE),
-            };
+            for (name, version) in [(STATE, claim.state_version), (MARK, claim.mark_version)] {
+                batch = match version {
+                    Some(version) => batch.expect_version(name, version),
+                    None => batch.expect_absent(name),
+                };
+            }
         }
-        let version = match self.commit_surely(batch.put(STATE, state.clone()), STATE, deadline).await {
+        let (row, batch) = match unchanged {
+            true => (MARK, batch.put(MARK, Bytes::new())),
+            false => (STATE, batch.put(STATE, state.clone())),
+        };
+        let version = match self.commit_surely(batch, row, deadline).await {
             Ok(version) => version,
             Err(error) => {
                 tracing::debug!(%actor, ?error, "a commit failed");
                 return Err(error);
             }
         };
-        claim.state_version = Some(version);
-        claim.committed = Some(state);
+        if unchanged {
+            claim.mark_version = Some(version);
+        } else {
+            claim.state_version = Some(version);
+            claim.committed = Some(state);
+        }
         Ok(Some(version))
+    }
+
+    /// The outcome that a call with this key had when it was taken. `None` if the row is gone.
+    pub(crate) async fn first_outcome(
+        &self,
+        actor: &ActorId,
+        claim: &Claim,
+        key: IdempotencyKey,
+    ) -> Result<Option<inbox::Taken>, CommitError> {
+        let row = RecordKey { partition: claim.partition.clone(), row: inbox::row_of(key).into() };
+        let Some(record) = self.env.store.read(&row).await.map_err(|e| not_done(actor, e))? else {
+            return Ok(None);
+        };
+        let taken = inbox::decode(&record.value);
+        taken.map(Some).map_err(|e| CommitError::Corrupt(format!("{actor}: {e}")))
     }
 
     /// Commits, and when the answer is lost finds out what happened: first by retrying the same write id, then by

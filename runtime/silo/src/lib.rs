@@ -36,6 +36,7 @@ extern crate self as quark;
 
 mod activation;
 pub mod actor;
+mod attempts;
 mod body_cell;
 mod bring_up;
 pub mod call;
@@ -55,6 +56,7 @@ pub mod generated;
 mod glue;
 mod guarded;
 mod inbound;
+mod inbox;
 mod inline;
 mod kernel;
 mod lease;

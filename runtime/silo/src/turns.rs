@@ -13,8 +13,8 @@ use crate::message::{Ended, Message, ReplyTo};
 use crate::observer::Event;
 use quark_core::mailbox::Admit;
 use quark_core::turn::{Begin, End};
-use quark_core::wire::{CallId, Lane};
-use quark_core::{ActorId, Instant, SiloId, mutant, reached};
+use quark_core::wire::{CallId, IdempotencyKey, Lane};
+use quark_core::{ActorId, SiloId, mutant, reached};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -252,6 +252,13 @@ async fn execute(
             return After::Keep;
         }
     }
+    let key = message.idempotency.filter(|_| method.access == Access::Exclusive);
+    if let Some(key) = key
+        && let Some((ended, after)) = taken_before(kernel, activation, &message, key).await
+    {
+        kernel.finish(&message, ended);
+        return after;
+    }
     let caller = match message.reply_to {
         ReplyTo::Peer(peer) => peer,
         ReplyTo::Local | ReplyTo::Nobody => kernel.id,
@@ -314,6 +321,42 @@ async fn execute(
     after
 }
 
+/// The outcome of a call that need not run, because one with its key has been taken before, or must not.
+async fn taken_before(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    message: &Message,
+    key: IdempotencyKey,
+) -> Option<(Ended, After)> {
+    // SAFETY: an exclusive method runs only while this task holds the turn exclusively.
+    let Some(claim) = unsafe { activation.body.exclusive() }.1.claim.as_ref() else {
+        let kind = activation.id.kind();
+        let reason = format!(
+            "`{kind}` is not durable: it cannot remember idempotency keys; make it durable, or call without one"
+        );
+        return Some((Failure::Rejected { reason }.into(), After::Keep));
+    };
+    if !claim.inbox.has(key) {
+        return None;
+    }
+    reached!("turns.taken_before");
+    match kernel.first_outcome(&activation.id, claim, key).await {
+        Ok(Some(taken)) => Some((
+            taken.outcome_of(message).unwrap_or_else(|| {
+                let reason = format!(
+                    "the idempotency key {:032x} was used for another call of {}; draw one for each",
+                    key.0, activation.id
+                );
+                Failure::Rejected { reason }.into()
+            }),
+            After::Keep,
+        )),
+        // Only another activation can have removed it.
+        Ok(None) => Some((Ended::Bounced, After::Discard("another activation is newer"))),
+        Err(error) => Some((error.into_failure(&activation.id).into(), After::Keep)),
+    }
+}
+
 /// Turns a handler's result into an outcome, committing first if the actor is durable.
 async fn conclude(
     kernel: &Arc<Kernel>,
@@ -344,7 +387,7 @@ async fn conclude(
         return (ended, After::Keep);
     }
     assert_eq!(held, Access::Exclusive, "an exclusive method holds its turn exclusively");
-    match commit(kernel, activation, message.deadline).await {
+    match commit(kernel, activation, message, &ended).await {
         Ok(()) => (ended, After::Keep),
         Err(failure) => (failure.into(), After::Discard("its commit failed")),
     }
@@ -353,25 +396,39 @@ async fn conclude(
 async fn commit(
     kernel: &Arc<Kernel>,
     activation: &Arc<Activation>,
-    deadline: Instant,
+    message: &Message,
+    ended: &Ended,
 ) -> Result<(), Failure> {
     // SAFETY: the caller holds the turn exclusively until this future ends.
     let (body, holding) = unsafe { activation.body.exclusive() };
     let body = body.as_ref().expect("a turn runs only after the body is in place");
     let claim = holding.claim.as_mut().expect("a durable activation holds a claim");
-    let state = body.encode_state().map_err(|error| Failure::TooLarge {
-        what: format!("the state of {} ({error})", activation.id),
+    let too_large = |what: &str, error| Failure::TooLarge {
+        what: format!("{what} of {} ({error})", activation.id),
         size: 0,
         limit: quark_env::store::VALUE_BYTES_MAX,
-    })?;
+    };
+    let state = body.encode_state().map_err(|error| too_large("the state", error))?;
+    let mut ops = Vec::new();
+    let taken = match message.idempotency {
+        Some(key) => claim
+            .inbox
+            .writes(key, message, ended, &mut ops)
+            .map_err(|error| too_large("the result to remember", error))?,
+        None => None,
+    };
     let epoch = claim.epoch;
-    match kernel.commit_state(&activation.id, claim, state, deadline).await {
-        Ok(Some(version)) => {
-            kernel.stats.commits.fetch_add(1, Ordering::Relaxed);
-            kernel.observe(|| Event::Committed { actor: &activation.id, epoch, version });
+    match kernel.commit_turn(&activation.id, claim, state, ops, message.deadline).await {
+        Ok(version) => {
+            if let Some(taken) = taken {
+                claim.inbox.committed(taken);
+            }
+            if let Some(version) = version {
+                kernel.stats.commits.fetch_add(1, Ordering::Relaxed);
+                kernel.observe(|| Event::Committed { actor: &activation.id, epoch, version });
+            }
             Ok(())
         }
-        Ok(None) => Ok(()),
         Err(error) => {
             if error == crate::durable::CommitError::Fenced {
                 reached!("turns.fenced");

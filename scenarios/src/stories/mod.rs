@@ -13,6 +13,7 @@ mod first_call_race;
 mod lost_gossip;
 mod pressure_cycle;
 mod rotten_pipe;
+mod same_key;
 mod same_name_reborn;
 mod stale_routes;
 mod thousand_silos;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Scenario> {
         pressure_cycle::SCENARIO,
         create_race::SCENARIO,
         ambiguous_write::SCENARIO,
+        same_key::SCENARIO,
         rotten_pipe::SCENARIO,
         drain_in_order::SCENARIO,
     ]
