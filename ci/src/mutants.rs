@@ -81,6 +81,13 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 200,
     },
     Mutant {
+        id: "m07",
+        what: "a reminder's next due time is computed from now instead of from its schedule",
+        site: "runtime/core/src/schedule",
+        killer: Killer::Test { package: "quark-core", filter: "m07" },
+        seeds: 0,
+    },
+    Mutant {
         id: "m13",
         what: "credit is given back twice",
         site: "runtime/core/src/credit",

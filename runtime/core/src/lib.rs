@@ -19,6 +19,7 @@ pub mod mutant;
 pub mod placement;
 pub mod probe;
 pub mod ring;
+pub mod schedule;
 mod sync;
 pub mod time;
 pub mod turn;

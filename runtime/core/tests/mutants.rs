@@ -7,8 +7,10 @@ use quark_core::credit::{Amount, Credit};
 use quark_core::mailbox::{Admit, Mailbox, MailboxLimits};
 use quark_core::mutant;
 use quark_core::ring::Ring;
+use quark_core::schedule::Schedule;
 use quark_core::wire::Lane;
-use quark_core::{Generation, SiloId, SiloName};
+use quark_core::{Generation, SiloId, SiloName, WallTime};
+use std::time::Duration;
 
 /// The law holds without the bug, so that it is the bug, and nothing else, that breaks it.
 fn check(id: &str, law: fn() -> bool) {
@@ -51,6 +53,19 @@ fn credit_comes_back_once() -> bool {
         credit.available() == Amount::new(10, 1000)
     });
     held.unwrap_or(false)
+}
+
+/// A schedule's occurrences lie on its grid, however late each was fired.
+fn a_schedule_does_not_drift() -> bool {
+    let schedule = Schedule::every(WallTime(0), Duration::from_secs(60)).expect("valid");
+    let late = |due: WallTime| WallTime(due.0 + 1_500_000_000);
+    let fired = std::iter::successors(schedule.first(), |due| schedule.next_after(late(*due)));
+    fired.take(10).all(|due| due.0 % 60_000_000_000 == 0)
+}
+
+#[test]
+fn m07_is_caught() {
+    check("m07", a_schedule_does_not_drift);
 }
 
 #[test]
