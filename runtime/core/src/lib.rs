@@ -25,6 +25,7 @@ pub mod time;
 pub mod turn;
 pub mod view;
 pub mod view_cell;
+pub mod wheel;
 pub mod wire;
 
 pub use ids::{
