@@ -88,6 +88,13 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 0,
     },
     Mutant {
+        id: "m08",
+        what: "a reminder's index row is deleted before its actor has answered",
+        site: "runtime/core/src/reminder",
+        killer: Killer::Test { package: "quark-core", filter: "m08" },
+        seeds: 0,
+    },
+    Mutant {
         id: "m13",
         what: "credit is given back twice",
         site: "runtime/core/src/credit",

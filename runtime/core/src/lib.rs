@@ -18,6 +18,7 @@ pub mod membership;
 pub mod mutant;
 pub mod placement;
 pub mod probe;
+pub mod reminder;
 pub mod ring;
 pub mod schedule;
 mod sync;
