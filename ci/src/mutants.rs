@@ -95,6 +95,20 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 200,
     },
     Mutant {
+        id: "m10",
+        what: "a reminder's next due time is computed from now instead of from its schedule",
+        site: "runtime/core/src/schedule",
+        killer: Killer::Test { package: "quark-core", filter: "m10" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m29",
+        what: "a reminder's index row is deleted before its actor has answered",
+        site: "runtime/core/src/reminder",
+        killer: Killer::Test { package: "quark-core", filter: "m29" },
+        seeds: 0,
+    },
+    Mutant {
         id: "m13",
         what: "credit is given back twice",
         site: "runtime/core/src/credit",

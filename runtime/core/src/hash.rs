@@ -3,7 +3,7 @@
 //! Every silo of a cluster must map an actor to the same point of the ring, on every CPU and in every version,
 //! so this is xxh3-64 with fixed seeds and golden vectors in the tests, never a `Hasher` of the standard library.
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed, xxh3_128_with_seed};
 
 /// Hashes bytes to a point on the ring.
 #[inline]
@@ -15,6 +15,12 @@ pub fn point(bytes: &[u8]) -> u64 {
 #[inline]
 pub fn point_in(domain: u64, bytes: &[u8]) -> u64 {
     xxh3_64_with_seed(bytes, domain)
+}
+
+/// Hashes bytes under a numbered domain to a name so long that no two things ever share one by chance.
+#[inline]
+pub fn digest_in(domain: u64, bytes: &[u8]) -> u128 {
+    xxh3_128_with_seed(bytes, domain)
 }
 
 /// Mixes a 64-bit value (splitmix64's finaliser). Cheap, bijective, portable.

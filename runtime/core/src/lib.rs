@@ -18,12 +18,15 @@ pub mod membership;
 pub mod mutant;
 pub mod placement;
 pub mod probe;
+pub mod reminder;
 pub mod ring;
+pub mod schedule;
 mod sync;
 pub mod time;
 pub mod turn;
 pub mod view;
 pub mod view_cell;
+pub mod wheel;
 pub mod wire;
 
 pub use ids::{

@@ -6,9 +6,12 @@
 use quark_core::credit::{Amount, Credit};
 use quark_core::mailbox::{Admit, Mailbox, MailboxLimits};
 use quark_core::mutant;
+use quark_core::reminder::{Action, Config, IndexRow, Input, Reminders, ScannedRows, Shard, StoredRow};
 use quark_core::ring::Ring;
+use quark_core::schedule::Schedule;
 use quark_core::wire::Lane;
-use quark_core::{Generation, SiloId, SiloName};
+use quark_core::{ActorId, Generation, Instant, SiloId, SiloName, Version, WallTime};
+use std::time::Duration;
 
 /// The law holds without the bug, so that it is the bug, and nothing else, that breaks it.
 fn check(id: &str, law: fn() -> bool) {
@@ -51,6 +54,39 @@ fn credit_comes_back_once() -> bool {
         credit.available() == Amount::new(10, 1000)
     });
     held.unwrap_or(false)
+}
+
+/// A schedule's occurrences lie on its grid, however late each was fired.
+fn a_schedule_does_not_drift() -> bool {
+    let schedule = Schedule::every(WallTime(0), Duration::from_secs(60)).expect("valid");
+    let late = |due: WallTime| WallTime(due.0 + 1_500_000_000);
+    let fired = std::iter::successors(schedule.first(), |due| schedule.next_after(late(*due)));
+    fired.take(10).all(|due| due.0 % 60_000_000_000 == 0)
+}
+
+/// Until an actor has answered, its row stays in the index: whoever comes after a crash finds it there.
+fn a_row_stays_until_it_is_answered() -> bool {
+    let mut reminders = Reminders::new(Config::default(), 1);
+    let actor = ActorId::new("clock", "1").expect("valid");
+    let mut actions = Vec::new();
+    let owned = Input::Owned { shards: vec![Shard::of(&actor)] };
+    reminders.step(Instant::ZERO, WallTime(0), owned, &mut actions);
+    let Some(Action::Scan { request, .. }) = actions.pop() else { return false };
+    let row = IndexRow { actor, name: "r".into(), due: WallTime(0) };
+    let rows = vec![StoredRow { key: row.key(), row, version: Version(1) }];
+    let scanned = Input::Scanned { request, result: Ok(ScannedRows { rows, more: false }) };
+    reminders.step(Instant::ZERO, WallTime(0), scanned, &mut actions);
+    matches!(actions[..], [Action::Fire { .. }])
+}
+
+#[test]
+fn m10_is_caught() {
+    check("m10", a_schedule_does_not_drift);
+}
+
+#[test]
+fn m29_is_caught() {
+    check("m29", a_row_stays_until_it_is_answered);
 }
 
 #[test]
