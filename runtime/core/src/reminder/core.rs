@@ -157,7 +157,10 @@ impl Reminders {
             reached!("reminder.lost_while_under_way");
         }
         for shard in shards {
-            self.windows.entry(*shard).or_insert_with(|| Window::new(self.now, &self.config));
+            let window = self.windows.entry(*shard).or_insert_with(|| Window::new(self.now, &self.config));
+            // Also one that we had: in a view that we never saw, another silo may have owned it, and have acknowledged
+            // registrations that nobody will repeat.
+            window.look_again(RowKey::START);
         }
     }
 
@@ -205,6 +208,10 @@ impl Reminders {
         let window = self.windows.get_mut(&shard).expect("what is under way is of an owned shard");
         match result {
             Ok(version) => {
+                if waiting.is_rewritten {
+                    reached!("reminder.rewritten_while_moved");
+                    window.look_again(key);
+                }
                 if let Some(due) = next {
                     window.moved(waiting.row.due_at(due), version, &self.config);
                 }

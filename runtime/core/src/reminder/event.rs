@@ -11,7 +11,8 @@ pub struct RequestId(pub u64);
 /// a failure when its deadline has passed; what is never answered holds its place for ever.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// These shards are this silo's in the newest view, and no others.
+    /// These shards are this silo's in the newest view, and no others. To be said for each view that is seen: shards
+    /// that stay are read again, for views between may not have been seen.
     Owned {
         /// All of them.
         shards: Vec<Shard>,

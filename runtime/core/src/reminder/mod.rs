@@ -20,6 +20,10 @@
 //! it. A registration and a fire of one actor must not interleave (they are exclusive turns): between the index row and
 //! the commit the truth would deny what it is about to say.
 //!
+//! A shard is read from its beginning by whoever owns it in a new view. What is left is a registration by a silo that
+//! knows neither that view nor the new owner, acknowledged by an old owner that does not know it either, after the new
+//! one has read: that row is found by the next re-reading ([`Config::recheck_every`]), late and not lost.
+//!
 //! [`Reminders`] holds, for each shard that its silo owns, a window of the earliest rows, and where the rest begins.
 //! Catching up after an outage goes round the shards, at a capped rate.
 

@@ -14,6 +14,8 @@ pub(super) struct Waiting {
     pub version: Version,
     /// Failures in a row.
     pub tries: u32,
+    /// The row was read in another version while it was under way: it has been written anew.
+    pub is_rewritten: bool,
 }
 
 /// What is, or has to be, done with a row.
@@ -162,11 +164,15 @@ impl Window {
 
     fn learn(&mut self, stored: StoredRow) {
         let key = stored.key;
-        if self.active.contains_key(&key) || self.stuck.contains_key(&key) {
-            // What is under way goes by what it has read; if the row has changed since, the move meets a conflict.
+        let stuck = self.stuck.get_mut(&key).map(|(_, work)| work);
+        if let Some(Work::Fire(known) | Work::Move(known, _)) = self.active.get_mut(&key).or(stuck) {
+            // What is under way goes by what it has read. If the row has been rewritten, its move meets a conflict, or
+            // has been done before, in which case this is a new row that has to be read again afterwards.
+            known.is_rewritten |= known.version != stored.version;
             return;
         }
-        self.waiting.insert(key, Waiting { row: stored.row, version: stored.version, tries: 0 });
+        self.waiting
+            .insert(key, Waiting { row: stored.row, version: stored.version, tries: 0, is_rewritten: false });
     }
 
     /// The next thing to do with a row: what failed and may be tried again, then what is due, by due time.

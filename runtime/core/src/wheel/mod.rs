@@ -29,7 +29,7 @@ use slab::{Head, Slab};
 /// use quark_core::Instant;
 /// use quark_core::wheel::Wheel;
 ///
-/// let ms = |n| Instant(n * 1_000_000);
+/// let ms = |n: u64| Instant(n * 1_000_000);
 /// let mut wheel = Wheel::new(ms(0));
 /// let tea = wheel.insert(ms(180_000), "tea");
 /// wheel.insert(ms(60_000), "egg");

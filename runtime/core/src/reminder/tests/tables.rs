@@ -172,6 +172,19 @@ fn a_conflict_is_answered_by_reading_again() {
 }
 
 #[test]
+fn a_row_set_again_between_a_move_and_its_answer_is_not_forgotten() {
+    let (mut desk, out) = with_rows(quiet(), vec![stored(1, wall(1000))]);
+    let moves = desk.answered(&out[0], advanced(None));
+    // The move is done, its answer on its way; the reminder is set again for the same time, and read.
+    let shard = Shard::new(0).expect("a shard");
+    let out = desk.step(Input::Registered { shard, due: wall(1000), message: 1 });
+    let again = StoredRow { version: Version(5), ..stored(1, wall(1000)) };
+    assert!(desk.scanned(&out[1], vec![again.clone()], false).is_empty(), "its old self is under way");
+    let out = desk.moved(&moves[0], Ok(Version(4)));
+    assert_eq!(fires(&desk.scanned(&out[0], vec![again], false)), [1000]);
+}
+
+#[test]
 fn a_registration_is_acknowledged_by_the_owner_alone_and_read_in_time() {
     let (mut desk, _) = with_rows(quiet(), vec![stored(1, wall(9000))]);
     let [mine, other] = [0, 1].map(|n| Shard::new(n).expect("a shard"));
@@ -205,6 +218,16 @@ fn a_lost_shard_is_dropped_with_what_was_under_way() {
     assert_eq!(desk.core.counts(), Counts { fired: 1, ..Counts::default() });
     assert!(desk.answered(&out[0], advanced(None)).is_empty(), "the new owner finds the row stale");
     assert!(desk.tick(5000).is_empty());
+}
+
+#[test]
+fn a_shard_that_stays_is_read_again_with_each_view() {
+    let (mut desk, _) = with_rows(quiet(), vec![stored(1, wall(9000))]);
+    let shards = vec![Shard::new(0).expect("a shard")];
+    let out = desk.step(Input::Owned { shards });
+    assert!(matches!(out[..], [Action::Scan { from: RowKey::START, .. }]), "{out:?}");
+    desk.scanned(&out[0], vec![stored(1, wall(9000)), stored(2, wall(9500))], false);
+    assert_eq!(desk.core.counts().waiting, 2);
 }
 
 #[test]
