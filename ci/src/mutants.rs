@@ -95,6 +95,13 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 200,
     },
     Mutant {
+        id: "m09",
+        what: "a silo overlooks one of the shards of reminders that it owns",
+        site: "runtime/silo/src/reminders",
+        killer: Killer::Story { names: &["reminder-owner-change"], checker: "I10" },
+        seeds: 200,
+    },
+    Mutant {
         id: "m10",
         what: "a reminder's next due time is computed from now instead of from its schedule",
         site: "runtime/core/src/schedule",
@@ -163,6 +170,13 @@ pub const REGISTRY: &[Mutant] = &[
         site: "runtime/core/src/mailbox",
         killer: Killer::Test { package: "quark-core", filter: "m24" },
         seeds: 0,
+    },
+    Mutant {
+        id: "m25",
+        what: "a reminder goes on after its cancellation",
+        site: "runtime/silo/src/reminders",
+        killer: Killer::Story { names: &["reminder-owner-change"], checker: "I10" },
+        seeds: 200,
     },
     Mutant {
         id: "m28",

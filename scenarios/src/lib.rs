@@ -5,6 +5,7 @@ pub mod bank;
 pub mod cast;
 pub mod cli;
 pub mod corpus;
+pub mod diary;
 pub mod inside;
 pub mod stories;
 pub mod views;

@@ -13,7 +13,7 @@ use crate::store::{Commit, StoreMeters};
 use crate::task::{MAIN_SLOT, TaskRef, TaskWake};
 use crate::timer::SimSleep;
 use crate::trace::{Trace, TraceKind};
-use quark_core::{Instant, SiloId, hash};
+use quark_core::{Instant, SiloId, WallTime, hash};
 use quark_env::store::{Partition, Record, RecordKey, ScanRange, StoreError};
 use quark_env::{Env, TaskHandle};
 use std::ops::Deref;
@@ -219,6 +219,11 @@ impl WorldHandle {
     /// True time since the world began. No node knows it.
     pub fn now_true(&self) -> Instant {
         Instant(self.shared.lock().now)
+    }
+
+    /// What a wall clock that is right says. No node's need be.
+    pub fn true_wall(&self) -> WallTime {
+        WallTime(crate::clock::WALL_EPOCH_NS + self.now_true().0 as i64)
     }
 
     /// Sleeps in true time.

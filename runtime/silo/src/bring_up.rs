@@ -3,12 +3,12 @@
 use crate::activation::Activation;
 use crate::error::Failure;
 use crate::guarded::{Guarded, Stopped};
+use crate::handling::context_of;
 use crate::inline::run_inline;
 use crate::kernel::{Kernel, Phase};
 use crate::message::{Ended, Message, ReplyTo};
 use crate::observer::Event;
 use crate::supervision::Admission;
-use crate::turns::context_of;
 use quark_core::directory::Registration;
 use quark_core::lifecycle;
 use quark_core::turn::{Access, End};
@@ -70,7 +70,7 @@ impl Kernel {
             })?,
             None => (activation.kind.create)(&activation.id),
         };
-        let context = context_of(self, activation, &self.lifecycle_message(&activation.id));
+        let context = context_of(self, activation, &self.lifecycle_message(&activation.id), None);
         let outcome = Guarded::new(self, body.on_activate(&context)).await;
         match outcome {
             Ok(Ok(Ok(()))) => {}
@@ -149,7 +149,7 @@ impl Kernel {
         }));
         let (kernel, activation) = (self.clone(), activation.clone());
         let task = async move {
-            let context = context_of(&kernel, &activation, &kernel.lifecycle_message(&activation.id));
+            let context = context_of(&kernel, &activation, &kernel.lifecycle_message(&activation.id), None);
             // SAFETY: `seal_if_idle` took the turn exclusively, and it is never given back.
             if let Some(body) = unsafe { activation.body.exclusive() }.0.as_mut() {
                 let hook = Guarded::new(&kernel, body.on_deactivate(&context)).await;

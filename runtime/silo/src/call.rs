@@ -1,6 +1,6 @@
 //! A call before it is made: the handle of an actor, and the options of one call.
 
-use crate::actor::{ArgumentError, Method};
+use crate::actor::{Access, ArgumentError, Method};
 use crate::error::{CallError, Failure};
 use crate::generated;
 use bytes::Bytes;
@@ -41,6 +41,8 @@ pub struct CallRequest {
     pub method: MethodId,
     /// The method's name, for errors.
     pub method_name: &'static str,
+    /// It takes `&self`.
+    pub shared: bool,
     /// The encoded arguments.
     pub args: Bytes,
     /// How long the caller waits; `None` for the default (or, within a turn, what is left of its own deadline).
@@ -101,6 +103,7 @@ impl ActorHandle {
                     actor: self.id.clone(),
                     method: method.id,
                     method_name: method.name,
+                    shared: method.access == Access::Shared,
                     args,
                     deadline: None,
                     idempotency: None,
@@ -200,6 +203,11 @@ impl<R, E> Call<R, E> {
             request.headers.push((key.into(), value.into()));
         }
         self
+    }
+
+    /// What is to be called, for those who call it later.
+    pub(crate) fn into_request(self) -> Result<CallRequest, Failure> {
+        self.request
     }
 
     /// Sends the call without waiting: at most once, in order, no outcome. An error means it was not sent.

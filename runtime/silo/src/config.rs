@@ -1,5 +1,6 @@
 //! The knobs of a silo. Defaults follow the field unless there is a reason.
 
+use quark_core::reminder;
 use quark_core::wire::Limits;
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct SiloConfig {
     pub restart_backoff: Duration,
     /// The longest pause, and the length of a quarantine.
     pub restart_backoff_max: Duration,
+    /// How reminders are fired.
+    pub reminders: reminder::Config,
     /// What frames may contain.
     pub limits: Limits,
 }
@@ -52,6 +55,7 @@ impl Default for SiloConfig {
             restart_window: Duration::from_secs(60),
             restart_backoff: Duration::from_secs(1),
             restart_backoff_max: Duration::from_secs(30),
+            reminders: reminder::Config::default(),
             limits: Limits::default(),
         }
     }

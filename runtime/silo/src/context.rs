@@ -2,7 +2,8 @@
 
 use crate::actor::Actor;
 use crate::call::{ActorHandle, Issuer};
-use quark_core::{ActorId, ActorIdError, Epoch, Instant, SiloId};
+use crate::reminders::{ReminderError, Reminders, Tick, TurnReminders};
+use quark_core::{ActorId, ActorIdError, Epoch, Instant, SiloId, WallTime};
 use quark_env::Clock;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,8 @@ pub struct ActorContext {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) issuer: Arc<dyn Issuer>,
     pub(crate) headers: Arc<[(String, String)]>,
+    /// In an exclusive turn of a durable kind.
+    pub(crate) reminders: Option<Arc<TurnReminders>>,
 }
 
 impl ActorContext {
@@ -51,6 +54,58 @@ impl ActorContext {
     /// Waits. The turn stays open: no other exclusive turn of this actor runs meanwhile.
     pub async fn sleep(&self, time: Duration) {
         self.clock.sleep_until(self.clock.now() + time).await;
+    }
+
+    /// The silo's wall clock, which may be wrong and may jump. For calendars and people, not for intervals.
+    pub fn wall_time(&self) -> WallTime {
+        self.clock.wall()
+    }
+
+    /// The occurrence that this turn runs for, if a reminder has come due.
+    pub fn tick(&self) -> Option<&Tick> {
+        self.reminders.as_ref()?.tick.as_ref()
+    }
+
+    /// This actor's reminders, to be set, cancelled and listed.
+    ///
+    /// ```
+    /// use quark::{ActorContext, Deserialize, Reminder, ReminderError, Schedule, Serialize};
+    ///
+    /// #[derive(Default, Serialize, Deserialize)]
+    /// struct Customer { invoices: u32 }
+    ///
+    /// #[quark::actor(kind = "customer", durable)]
+    /// impl Customer {
+    ///     fn subscribe(&mut self, ctx: &ActorContext) -> Result<(), String> {
+    ///         let monthly = Schedule::cron("0 9 1 * *", "Europe/Berlin").map_err(|e| e.to_string())?;
+    ///         let bill = ctx.myself::<Self>().bill();
+    ///         ctx.reminders().and_then(|all| all.set(Reminder::new("invoice", monthly), bill)).map_err(|e| e.to_string())
+    ///     }
+    ///
+    ///     fn bill(&mut self, ctx: &ActorContext) {
+    ///         let tick = ctx.tick().expect("only the reminder calls this");
+    ///         self.invoices += 1 + tick.missed as u32;
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Errors: [`ReminderError::NoCommit`] outside of exclusive turns of durable kinds, and in hooks.
+    pub fn reminders(&self) -> Result<Reminders<'_>, ReminderError> {
+        match &self.reminders {
+            Some(turn) => Ok(Reminders { actor: &self.id, turn, wall: self.clock.wall() }),
+            None => Err(ReminderError::NoCommit {
+                kind: self.id.kind().into(),
+                reason: "is not durable, or this turn takes `&self`, or is a hook",
+            }),
+        }
+    }
+
+    /// A reference to this actor itself: for what is to be called later. Awaited within a turn it is a deadlock.
+    ///
+    /// Panics: if this actor is of another kind.
+    pub fn myself<A: Actor>(&self) -> A::Ref {
+        assert_eq!(A::KIND, self.id.kind(), "`myself` is asked for by the actor's own type");
+        A::reference(ActorHandle::new(self.issuer.clone(), self.id.clone()))
     }
 
     /// A value of the request context.

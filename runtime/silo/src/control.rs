@@ -15,4 +15,6 @@ pub(crate) enum ControlMessage {
     Hello { nonce: u64 },
     /// The gateway's answer: every active silo's name and address.
     Gateways { nonce: u64, members: Vec<(quark_core::SiloId, String)> },
+    /// Between an actor's silo and the owner of the shard of its reminders.
+    Reminder(crate::reminders::Notice),
 }

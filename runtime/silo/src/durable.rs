@@ -8,8 +8,10 @@
 use crate::error::Failure;
 use crate::inbox::{self, Inbox};
 use crate::kernel::Kernel;
+use crate::reminders::{encode_index, row as reminders};
 use bytes::Bytes;
-use quark_core::codec::{self, CodecLimits};
+use quark_core::codec::{self, CodecError, CodecLimits};
+use quark_core::reminder::{IndexRow, Shard};
 use quark_core::wire::IdempotencyKey;
 use quark_core::{ActorId, Epoch, Instant, SiloId, Version, WriteId, mutant, reached};
 use quark_env::EntropyExt;
@@ -46,6 +48,8 @@ pub(crate) struct Claim {
     committed: Option<Bytes>,
     /// The calls that have been taken.
     pub inbox: Inbox,
+    /// The actor's reminders.
+    pub reminders: reminders::Rows,
 }
 
 /// How a commit failed.
@@ -113,7 +117,9 @@ impl Kernel {
                 };
             }
             let taken = rows.iter().filter(|r| r.key.row.starts_with(inbox::PREFIX));
-            let inbox = Inbox::load(taken).map_err(|e| CommitError::Corrupt(format!("{actor}: {e}")))?;
+            let inbox = Inbox::load(taken).map_err(|e| corrupt(actor, &e))?;
+            let set = rows.iter().filter(|r| r.key.row.starts_with(reminders::PREFIX));
+            let reminders = reminders::load(set).map_err(|e| corrupt(actor, &e))?;
             match self.commit_surely(batch.put(OWNER, value), OWNER, Instant::NEVER).await {
                 Ok(owner_version) => {
                     let state = row(STATE);
@@ -125,6 +131,7 @@ impl Kernel {
                         mark_version: row(MARK).map(|r| r.version),
                         committed: state.map(|r| r.value.clone()),
                         inbox,
+                        reminders,
                     };
                     return Ok((claim, state.map(|r| r.value.clone())));
                 }
@@ -216,6 +223,18 @@ impl Kernel {
         Ok(Some(version))
     }
 
+    /// Puts rows into the index of what is due. They are hints: what becomes of the turn that wants them does not matter.
+    pub(crate) async fn put_in_index(&self, rows: &[IndexRow], deadline: Instant) -> Result<(), CommitError> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        let shard = Shard::of(&first.actor);
+        let mut batch = Batch::new(shard.partition().as_str(), self.write_id());
+        for row in rows {
+            batch = batch.put(&row.key().to_string(), encode_index(row));
+        }
+        let last = rows.last().expect("there is a first").key().to_string();
+        self.commit_surely(batch, &last, deadline).await.map(|_| ())
+    }
+
     /// The outcome that a call with this key had when it was taken. `None` if the row is gone.
     pub(crate) async fn first_outcome(
         &self,
@@ -228,7 +247,7 @@ impl Kernel {
             return Ok(None);
         };
         let taken = inbox::decode(&record.value);
-        taken.map(Some).map_err(|e| CommitError::Corrupt(format!("{actor}: {e}")))
+        taken.map(Some).map_err(|e| corrupt(actor, &e))
     }
 
     /// Commits, and when the answer is lost finds out what happened: first by retrying the same write id, then by
@@ -317,6 +336,10 @@ enum Found {
 fn decode_owner(actor: &ActorId, record: &Record) -> Result<OwnerRow, CommitError> {
     codec::decode(&record.value, CodecLimits::default())
         .map_err(|error| CommitError::Corrupt(format!("the owner row of {actor}: {error}")))
+}
+
+fn corrupt(actor: &ActorId, error: &CodecError) -> CommitError {
+    CommitError::Corrupt(format!("{actor}: {error}"))
 }
 
 fn not_done(actor: &ActorId, error: StoreError) -> CommitError {

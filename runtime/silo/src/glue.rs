@@ -76,6 +76,7 @@ impl Kernel {
         // Before anything is placed, sent or ended because of it, so that whoever watches sees the cause first.
         self.observe(|| Event::ViewInstalled { view: &view });
         self.directory_view_changed(view.clone(), ring);
+        self.own_shards();
         self.routes.lock().keep(|silo| view.member(silo).is_some_and(|m| m.status != Status::Dead));
         let dead = |silo: SiloId| view.is_dead(silo);
         self.fail_calls_to(dead, "the silo that the call was sent to has been declared dead");
@@ -120,6 +121,7 @@ impl Kernel {
                 let members = routing.view.active().map(|m| (m.id, m.address.clone())).collect();
                 self.send_control(from, &ControlMessage::Gateways { nonce, members });
             }
+            ControlMessage::Reminder(notice) => self.reminder_notice(from, notice),
             ControlMessage::Gateways { .. } => reached!("glue.gateways_at_a_silo"),
         }
     }

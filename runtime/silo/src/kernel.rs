@@ -13,6 +13,7 @@ use crate::parked::Parked;
 use crate::pending::Pending;
 use crate::placing::Directory;
 use crate::registry::Registry;
+use crate::reminders;
 use crate::routes::Routes;
 use crate::supervision::Supervision;
 use crate::sweeper::Sweeper;
@@ -44,6 +45,7 @@ pub(crate) struct Kernel {
     pub parked: Mutex<Parked>,
     pub roads: Mutex<Roads>,
     pub early: Early,
+    pub reminders: reminders::Service,
     pub lease: Lease,
     pub supervision: Mutex<Supervision>,
     pub membership: OnceLock<Handle>,
@@ -107,6 +109,7 @@ impl Kernel {
             parked: Mutex::default(),
             roads: Mutex::default(),
             early: Early::default(),
+            reminders: reminders::Service::default(),
             lease: Lease::default(),
             supervision: Mutex::default(),
             membership: OnceLock::new(),

@@ -78,6 +78,11 @@ impl Registry {
         self.kinds.values().map(|k| k.contract)
     }
 
+    /// Whether any kind is durable.
+    pub fn has_durable(&self) -> bool {
+        self.kinds.values().any(|kind| kind.durable)
+    }
+
     /// The kinds' names, for error messages.
     pub fn known(&self) -> String {
         if self.kinds.is_empty() {

@@ -100,6 +100,9 @@ impl SiloBuilder {
         spawn("sweep", Box::pin(sweep(kernel.clone())));
         spawn("collect", Box::pin(collect(kernel.clone())));
         spawn("directory", Box::pin(kernel.clone().tend_directory()));
+        if kernel.registry.has_durable() {
+            spawn("reminders", Box::pin(kernel.clone().remind()));
+        }
         let glue = Arc::new(Glue(Arc::downgrade(&kernel)));
         let handle =
             MembershipDriver::start(env.clone(), self.membership, address.into(), digest, glue.clone(), glue);
@@ -202,6 +205,11 @@ impl Silo {
             lease_valid: kernel.lease.valid(kernel.env.clock.now()),
             serving: kernel.phase() == Phase::Running,
         }
+    }
+
+    /// What it does about the reminders of its shards.
+    pub fn reminders(&self) -> quark_core::reminder::Counts {
+        self.kernel.reminders.counts()
     }
 
     /// Where this silo's directory says that an actor lives, if it owns its range and knows.

@@ -12,6 +12,7 @@ mod drain_in_order;
 mod first_call_race;
 mod lost_gossip;
 mod pressure_cycle;
+mod reminder_owner_change;
 mod rotten_pipe;
 mod same_key;
 mod same_name_reborn;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Scenario> {
         zombie_silo::SCENARIO,
         directory_owner_dies::SCENARIO,
         stale_routes::SCENARIO,
+        reminder_owner_change::SCENARIO,
         pressure_cycle::SCENARIO,
         create_race::SCENARIO,
         ambiguous_write::SCENARIO,

@@ -83,7 +83,7 @@ fn note_commit(
         });
         partition.claim = Some((epoch, by));
     }
-    if puts.iter().any(|row| &**row == "state") {
+    if puts.iter().any(|row| &**row != "owner") {
         let holder = partition.claim;
         verdict.require("P1", at, holder.is_some_and(|(_, process)| process == by), || {
             format!(

@@ -1,0 +1,353 @@
+//! One message, from its turn's beginning to its reply: handler, commit, outcome.
+
+use crate::activation::Activation;
+use crate::actor::{Access, Dispatch, MethodError, MethodResult};
+use crate::caller::Scope;
+use crate::context::ActorContext;
+use crate::error::Failure;
+use crate::guarded::{Guarded, Stopped};
+use crate::kernel::Kernel;
+use crate::message::{Ended, Message, ReplyTo};
+use crate::observer::Event;
+use crate::reminders::{FIRE, Firing, TurnReminders, answer};
+use crate::turns::access_of;
+use bytes::Bytes;
+use quark_core::reminder::Shard;
+use quark_core::wire::IdempotencyKey;
+use quark_core::{MethodId, mutant, reached};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Whether an activation lives on after a turn.
+pub(crate) enum After {
+    Keep,
+    Discard(&'static str),
+}
+
+/// Runs one message to its end: handler, commit, reply.
+pub(crate) async fn execute(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    message: Message,
+    access: Access,
+) -> After {
+    if !kernel.lease_proven().await {
+        kernel.finish(&message, Ended::Bounced);
+        return After::Discard("silo stopped");
+    }
+    if kernel.env.clock.now() >= message.deadline && !mutant!("m23") {
+        reached!("turns.deadline_before_run");
+        kernel.finish(&message, Failure::DeadlineBeforeRun.into());
+        return After::Keep;
+    }
+    let (ended, after) = if message.method == FIRE {
+        fire(kernel, activation, &message).await
+    } else {
+        let reminders = reminders_of(activation, message.method);
+        take_turn(kernel, activation, &message, access, reminders).await
+    };
+    kernel.finish(&message, ended);
+    after
+}
+
+/// What an exclusive turn of a durable actor may say about reminders.
+fn reminders_of(activation: &Activation, method: MethodId) -> Option<Arc<TurnReminders>> {
+    if !activation.kind.durable || access_of(activation, method) != Some(Access::Exclusive) {
+        return None;
+    }
+    // SAFETY: an exclusive method runs only while its task holds the turn exclusively.
+    let claim = unsafe { activation.body.exclusive() }.1.claim.as_ref()?;
+    Some(Arc::new(TurnReminders::new(claim.reminders.clone())))
+}
+
+/// A reminder is said to be due. If it is, by the truth, its method runs; the answer is what is due next.
+async fn fire(kernel: &Arc<Kernel>, activation: &Arc<Activation>, message: &Message) -> (Ended, After) {
+    // SAFETY: a firing is an exclusive turn, and this task holds it.
+    let claim = || unsafe { activation.body.exclusive() }.1.claim.as_ref();
+    let Some(rows) = claim().map(|claim| claim.reminders.clone()) else {
+        let reason = format!("`{}` is not durable: it has no reminders", activation.id.kind());
+        return (Failure::Rejected { reason }.into(), After::Keep);
+    };
+    let firing = match Firing::read(&message.args, &rows, kernel.env.clock.wall()) {
+        Ok(firing) => firing,
+        Err(error) => {
+            let failure = Failure::BadArguments { method: "a reminder".into(), reason: error.to_string() };
+            return (failure.into(), After::Keep);
+        }
+    };
+    let name = firing.name().to_owned();
+    let (run, reminders) = match firing.turn(message, &rows) {
+        Ok((run, reminders)) => (run, Arc::new(reminders)),
+        Err(answer) => return (Ended::Ok(answer), After::Keep),
+    };
+    let (ended, after) = match run {
+        Some(run) => take_turn(kernel, activation, &run, Access::Exclusive, Some(reminders)).await,
+        // All that was due is dropped by its policy.
+        None => match commit(kernel, activation, message, &Ended::Ok(Bytes::new()), Some(&reminders)).await {
+            Ok(()) => (Ended::Ok(Bytes::new()), After::Keep),
+            Err(failure) => (failure.into(), After::Discard("its commit failed")),
+        },
+    };
+    match ended {
+        Ended::Ok(_) | Ended::App(_) => {
+            reached!("reminders.fired");
+            let next = claim().and_then(|claim| claim.reminders.get(&name)).map(|row| row.next_due);
+            (Ended::Ok(answer(next)), after)
+        }
+        failed => (failed, after),
+    }
+}
+
+/// Runs a method: filters, handler, commit.
+async fn take_turn(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    message: &Message,
+    access: Access,
+    reminders: Option<Arc<TurnReminders>>,
+) -> (Ended, After) {
+    let Some(method) = activation.kind.contract.method(message.method) else {
+        // Calls are checked at delivery. A reminder may be older than this contract.
+        let (kind, method) = (activation.id.kind().into(), message.method.0.to_string());
+        return (Failure::UnknownMethod { kind, method }.into(), After::Keep);
+    };
+    for filter in &kernel.filters {
+        if let Err(reason) = filter.incoming(&activation.id, method.name, &message.headers) {
+            return (Failure::Rejected { reason }.into(), After::Keep);
+        }
+    }
+    let key = message.idempotency.filter(|_| method.access == Access::Exclusive);
+    if let Some(key) = key
+        && let Some(outcome) = taken_before(kernel, activation, message, key).await
+    {
+        return outcome;
+    }
+    let caller = match message.reply_to {
+        ReplyTo::Peer(peer) => peer,
+        ReplyTo::Local | ReplyTo::Nobody => kernel.id,
+    };
+    let (call, exclusive) = (message.call, method.access == Access::Exclusive);
+    let context = context_of(kernel, activation, message, reminders.clone());
+    let started = || {
+        kernel.observe(|| Event::TurnStarted {
+            actor: &activation.id,
+            epoch: activation.epoch(),
+            method: message.method,
+            caller,
+            call,
+            exclusive,
+            order: message.order.map(|o| (o.sender, o.serial)),
+            deadline: message.deadline,
+        });
+    };
+    let handler = async {
+        started();
+        let dispatch = match method.access {
+            // SAFETY: an exclusive method runs only while this task holds the turn exclusively: it began it so, or
+            // drains. The references end with this future.
+            Access::Exclusive => unsafe { activation.body.exclusive() }
+                .0
+                .as_mut()
+                .map(|body| body.call_mut(&context, message.method, &message.args)),
+            // SAFETY: this task holds the turn at least shared.
+            Access::Shared => unsafe { activation.body.shared() }
+                .as_ref()
+                .map(|body| body.call_ref(&context, message.method, &message.args)),
+        };
+        match dispatch.expect("a turn runs only after the body is in place") {
+            Dispatch::Ready(result) => result,
+            Dispatch::Future(future) => future.await,
+        }
+    };
+    let outcome = Guarded::new(kernel, handler).await;
+    let (ended, after) = match outcome {
+        Ok(Ok(result)) => {
+            let held = access;
+            conclude(kernel, activation, message, result, held, method.access, reminders.as_deref()).await
+        }
+        Ok(Err(message_of_panic)) => {
+            reached!("turns.panicked");
+            kernel.supervision.lock().panicked(&activation.id, kernel.env.clock.now(), &kernel.config);
+            (Failure::Panicked { message: message_of_panic }.into(), After::Discard("panicked"))
+        }
+        Err(Stopped) => {
+            let reason = format!("silo {} stopped itself during the turn", kernel.id);
+            (Failure::Indeterminate { reason }.into(), After::Discard("silo stopped"))
+        }
+    };
+    kernel.observe(|| Event::TurnEnded {
+        actor: &activation.id,
+        epoch: activation.epoch(),
+        caller,
+        call,
+        exclusive,
+    });
+    kernel.stats.turns.fetch_add(1, Ordering::Relaxed);
+    (ended, after)
+}
+
+/// The outcome of a call that need not run, because one with its key has been taken before, or must not.
+async fn taken_before(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    message: &Message,
+    key: IdempotencyKey,
+) -> Option<(Ended, After)> {
+    // SAFETY: an exclusive method runs only while this task holds the turn exclusively.
+    let Some(claim) = unsafe { activation.body.exclusive() }.1.claim.as_ref() else {
+        let kind = activation.id.kind();
+        let reason = format!(
+            "`{kind}` is not durable: it cannot remember idempotency keys; make it durable, or call without one"
+        );
+        return Some((Failure::Rejected { reason }.into(), After::Keep));
+    };
+    if !claim.inbox.has(key) {
+        return None;
+    }
+    reached!("turns.taken_before");
+    match kernel.first_outcome(&activation.id, claim, key).await {
+        Ok(Some(taken)) => Some((
+            taken.outcome_of(message).unwrap_or_else(|| {
+                let reason = format!(
+                    "the idempotency key {:032x} was used for another call of {}; draw one for each",
+                    key.0, activation.id
+                );
+                Failure::Rejected { reason }.into()
+            }),
+            After::Keep,
+        )),
+        // Only another activation can have removed it.
+        Ok(None) => Some((Ended::Bounced, After::Discard("another activation is newer"))),
+        Err(error) => Some((error.into_failure(&activation.id).into(), After::Keep)),
+    }
+}
+
+/// Turns a handler's result into an outcome, committing first if the actor is durable.
+async fn conclude(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    message: &Message,
+    result: MethodResult,
+    held: Access,
+    access: Access,
+    reminders: Option<&TurnReminders>,
+) -> (Ended, After) {
+    let method = || activation.kind.contract.method(message.method).map_or("?", |m| m.name).to_owned();
+    let limit = kernel.config.limits.payload_bytes_max;
+    let ended = match result {
+        Ok(bytes) if bytes.len() > limit => {
+            let failure =
+                Failure::TooLarge { what: format!("the result of `{}`", method()), size: bytes.len(), limit };
+            failure.into()
+        }
+        Ok(bytes) => Ended::Ok(bytes),
+        Err(MethodError::App(bytes)) => Ended::App(bytes),
+        Err(MethodError::BadArguments(reason) | MethodError::BadResult(reason)) => {
+            Failure::BadArguments { method: method(), reason }.into()
+        }
+        Err(MethodError::UnknownMethod) => {
+            Failure::UnknownMethod { kind: activation.id.kind().into(), method: method() }.into()
+        }
+    };
+    if !activation.kind.durable || access != Access::Exclusive {
+        return (ended, After::Keep);
+    }
+    assert_eq!(held, Access::Exclusive, "an exclusive method holds its turn exclusively");
+    if matches!(ended, Ended::Failed(_)) && reminders.is_some_and(|turn| turn.firing().is_some()) {
+        // The reminder's call never ran, or nobody can say what it did: its occurrence stays due.
+        reached!("turns.reminder_not_taken");
+        return (ended, After::Discard("a reminder's call could not be run"));
+    }
+    match commit(kernel, activation, message, &ended, reminders).await {
+        Ok(()) => (ended, After::Keep),
+        Err(failure) => (failure.into(), After::Discard("its commit failed")),
+    }
+}
+
+async fn commit(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    message: &Message,
+    ended: &Ended,
+    reminders: Option<&TurnReminders>,
+) -> Result<(), Failure> {
+    // SAFETY: the caller holds the turn exclusively until this future ends.
+    let (body, holding) = unsafe { activation.body.exclusive() };
+    let body = body.as_ref().expect("a turn runs only after the body is in place");
+    let claim = holding.claim.as_mut().expect("a durable activation holds a claim");
+    let too_large = |what: &str, error| Failure::TooLarge {
+        what: format!("{what} of {} ({error})", activation.id),
+        size: 0,
+        limit: quark_env::store::VALUE_BYTES_MAX,
+    };
+    let state = body.encode_state().map_err(|error| too_large("the state", error))?;
+    let mut ops = Vec::new();
+    let taken = match message.idempotency {
+        Some(key) => claim
+            .inbox
+            .writes(key, message, ended, &mut ops)
+            .map_err(|error| too_large("the result to remember", error))?,
+        None => None,
+    };
+    let staged = reminders.map(TurnReminders::take).unwrap_or_default();
+    staged.writes(&mut ops).map_err(|error| too_large("the reminders", error))?;
+    let firing = reminders.and_then(TurnReminders::firing);
+    let index = staged.index_rows(&activation.id, &claim.reminders, firing);
+    // Before the truth: a row too many is found out, one too few is not.
+    kernel
+        .put_in_index(&index, message.deadline)
+        .await
+        .map_err(|error| error.into_failure(&activation.id))?;
+    let epoch = claim.epoch;
+    match kernel.commit_turn(&activation.id, claim, state, ops, message.deadline).await {
+        Ok(version) => {
+            if let Some(taken) = taken {
+                claim.inbox.committed(taken);
+            }
+            if !staged.is_empty() {
+                staged.apply(Arc::make_mut(&mut claim.reminders));
+            }
+            if let Some(due) = index.iter().map(|row| row.due).min() {
+                kernel.announce(Shard::of(&activation.id), due);
+            }
+            if let Some(version) = version {
+                kernel.stats.commits.fetch_add(1, Ordering::Relaxed);
+                kernel.observe(|| Event::Committed { actor: &activation.id, epoch, version });
+            }
+            Ok(())
+        }
+        Err(error) => {
+            if error == crate::durable::CommitError::Fenced {
+                reached!("turns.fenced");
+                kernel.observe(|| Event::Fenced { actor: &activation.id, epoch });
+            }
+            Err(error.into_failure(&activation.id))
+        }
+    }
+}
+
+pub(crate) fn context_of(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    message: &Message,
+    reminders: Option<Arc<TurnReminders>>,
+) -> ActorContext {
+    let chain = message.chain.iter().cloned().chain([activation.id.clone()]).collect();
+    let scope = Scope {
+        kernel: kernel.clone(),
+        chain,
+        deadline: message.deadline,
+        headers: message.headers.clone(),
+        sender: Some((activation.serial, activation.sent.clone())),
+    };
+    ActorContext {
+        id: activation.id.clone(),
+        silo: kernel.id,
+        epoch: activation.epoch(),
+        deadline: message.deadline,
+        clock: kernel.env.clock.clone(),
+        issuer: Arc::new(scope),
+        headers: message.headers.clone(),
+        reminders,
+    }
+}

@@ -1,0 +1,167 @@
+//! Story 21: the owner of a reminder changes between its firing and its answer.
+
+use crate::diary::{Diary, Entry, Rhythm, faults_of};
+use quark::{Client, MissedPolicy};
+use quark_core::WallTime;
+use quark_sim::Config;
+use quark_testkit::story::{Scenario, Story};
+use std::time::Duration;
+
+/// See its premise.
+pub const SCENARIO: Scenario = Scenario {
+    name: "reminder-owner-change",
+    premise: "Reminders of a second are fired while silos crash, hang, are cut off and come back, so that two of them \
+              may take one shard for theirs, and the store loses answers. Each occurrence is noted once, in order, and \
+              none is left out but by its policy; what was cancelled is noted no more.",
+    sometimes: &[
+        "reminders.fired",
+        "reminders.not_due_by_the_truth",
+        "reminders.fire_failed",
+        "schedule.missed.collapsed",
+        "schedule.missed.skipped",
+    ],
+    world: |seed| {
+        let mut world = Config::new(seed);
+        // Clocks that are wrong are the matter of other stories.
+        world.clocks.wall_offset_max = Duration::ZERO;
+        world.clocks.rate_ppm_max = 0;
+        world
+    },
+    describe: |silo| silo.actor::<Diary>(),
+    tell: |story| Box::pin(tell(story)),
+    anywhere: None,
+    heavy: false,
+};
+
+const SILOS: [&str; 4] = ["a", "b", "c", "d"];
+const DIARIES: u64 = 10;
+const POLICIES: [(&str, MissedPolicy); 3] =
+    [("all", MissedPolicy::FireAll), ("once", MissedPolicy::FireOnce), ("skip", MissedPolicy::Skip)];
+const DEADLINE: Duration = Duration::from_secs(5);
+/// How late an occurrence may be once all is well: a retry's longest pause, a reading of a shard, an activation.
+const SETTLED: Duration = Duration::from_secs(75);
+
+async fn tell(s: Story) {
+    s.given("four silos, and ten diaries with three reminders each");
+    s.cluster.start_all(&SILOS).await;
+    let client = s.stage.client("client-author").await;
+    let mut rhythms = Vec::new();
+    for diary in 0..DIARIES {
+        for (at, (name, policy)) in (0..).zip(POLICIES) {
+            let lead = Duration::from_secs(1) + s.draw_time("first", diary << 4 | at, Duration::from_secs(3));
+            let first = WallTime(s.world.true_wall().0 + lead.as_nanos() as i64);
+            let rhythm = Rhythm { first, period: Duration::from_secs(1), policy };
+            set(&s, &client, diary, name, rhythm).await;
+            rhythms.push((diary, name, rhythm));
+        }
+    }
+    s.stage.sleep(Duration::from_secs(2)).await;
+
+    for turn in 0..4 {
+        trouble(&s, turn).await;
+    }
+    s.when("all is well again");
+    s.stage.heal();
+    s.world.heal_store();
+    for name in SILOS {
+        if !s.stage.is_up(name) {
+            let _ = s.stage.start(name).await;
+        }
+    }
+    s.stage.sleep(SETTLED).await;
+    let cancelled = s.draw("cancelled", 0, DIARIES);
+    // All whom the first client knew may be gone, one after the other.
+    let client = s.stage.client("client-auditor").await;
+    let kept = cancel(&s, &client, cancelled).await;
+    let asked = s.world.true_wall();
+    s.stage.sleep(Duration::from_secs(5)).await;
+
+    s.finally("each occurrence is noted once");
+    for (diary, name, rhythm) in rhythms {
+        let Some(entries) = entries(&s, &client, diary, name).await else { continue };
+        if let Some((_, kept)) = kept.iter().find(|(n, _)| diary == cancelled && *n == name) {
+            s.require("I10", *kept == entries, || {
+                format!("diary-{diary} was told `{name}` no more, and noted {entries:?} after {kept:?}")
+            });
+            continue;
+        }
+        // A moment for the occurrence itself.
+        let latest = WallTime(asked.0 - Duration::from_secs(2).as_nanos() as i64);
+        let fault = faults_of(&rhythm, &entries, latest);
+        s.require("I10", fault.is_none(), || {
+            format!("`{name}` of diary-{diary}: {}", fault.unwrap_or_default())
+        });
+        let early = entries.iter().find(|entry| entry.at < entry.due);
+        s.require("I10", early.is_none(), || format!("`{name}` of diary-{diary} was early: {early:?}"));
+    }
+}
+
+async fn trouble(s: &Story, turn: u64) {
+    let victim = SILOS[s.draw("victim", turn, 4) as usize];
+    let lasts = Duration::from_millis(300) + s.draw_time("lasts", turn, Duration::from_secs(7));
+    if !s.stage.is_up(victim) {
+        let _ = s.stage.start(victim).await;
+    }
+    match s.draw("trouble", turn, 5) {
+        0 => s.stage.sleep(lasts).await,
+        1 => {
+            s.when(format!("{victim} loses power, and comes back"));
+            s.stage.crash(victim);
+            s.stage.sleep(lasts).await;
+            let _ = s.stage.start(victim).await;
+        }
+        2 => {
+            s.when(format!("{victim} hangs for a while"));
+            s.stage.pause(victim);
+            s.stage.sleep(lasts).await;
+            s.stage.resume(victim);
+        }
+        3 => {
+            s.when(format!("{victim} is cut off from the others, and reaches the store"));
+            let others: Vec<&str> = SILOS.iter().copied().filter(|name| *name != victim).collect();
+            s.stage.partition(&[&[victim], &others]);
+            s.stage.sleep(lasts).await;
+            s.stage.heal();
+        }
+        _ => {
+            s.when("the store loses answers");
+            s.world.set_store_indeterminate(300_000, 500_000);
+            s.stage.sleep(lasts).await;
+            s.world.heal_store();
+        }
+    }
+    s.stage.sleep(s.draw_time("calm", turn, Duration::from_secs(3))).await;
+}
+
+async fn set(s: &Story, client: &Client, diary: u64, name: &str, rhythm: Rhythm) {
+    let reference = client.actor::<Diary>(&format!("diary-{diary}"));
+    let answer = reference.remind(name.into(), rhythm).deadline(DEADLINE).await;
+    s.require("I5", answer.is_ok(), || format!("diary-{diary} could not be reminded: {answer:?}"));
+}
+
+/// Cancels all reminders of a diary; what each has noted by then.
+async fn cancel(s: &Story, client: &Client, diary: u64) -> Vec<(&'static str, Vec<Entry>)> {
+    s.when(format!("the reminders of diary-{diary} are cancelled"));
+    let mut kept = Vec::new();
+    for (key, (name, _)) in (1..).zip(POLICIES) {
+        let reference = client.actor::<Diary>(&format!("diary-{diary}"));
+        // A lost answer must not leave it open what had been noted by then.
+        match reference.cancel(name.into()).idempotency_key(key).deadline(DEADLINE).await {
+            Ok(entries) => kept.push((name, entries)),
+            Err(error) => {
+                s.violated("I7", format!("`{name}` of diary-{diary} could not be cancelled: {error}"))
+            }
+        }
+    }
+    kept
+}
+
+async fn entries(s: &Story, client: &Client, diary: u64, name: &str) -> Option<Vec<Entry>> {
+    match client.actor::<Diary>(&format!("diary-{diary}")).entries(name.into()).deadline(DEADLINE).await {
+        Ok(entries) => Some(entries),
+        Err(error) => {
+            s.violated("I7", format!("diary-{diary} does not serve: {error}"));
+            None
+        }
+    }
+}
