@@ -70,7 +70,8 @@ pub(crate) async fn dial(
 ) -> Result<(MultiplexedConnection, watch::Sender<bool>), OpenError> {
     let explain = |error: RedisError| explain(shared, endpoint, &error);
     let address = &shared.address;
-    let mut login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
+    let mut login =
+        RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
     let password = if data { address.password.as_ref() } else { shared.options.sentinel_password.as_ref() };
     if let Some(password) = password {
         login = login.set_password(&password.0);

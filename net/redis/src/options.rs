@@ -14,7 +14,7 @@ pub struct Options {
     /// URL wins over it. 1 to 64 letters, digits, `-`, `_`, `.`, `/` or `:`.
     pub prefix: String,
     /// The user of the server's access list; the one in the URL wins. It needs `~<prefix>:*` and the commands `evalsha
-    /// eval script|load hmget hset hdel hget zadd zrem zrangebylex info time client|kill client|info client|setinfo
+    /// eval script|load hmget hset hdel hget zadd zrem zrangebylex info time client|kill client|info
     /// select hello ping wait`, on a cluster also `cluster|slots asking`.
     pub user: Option<String>,
     /// The password; the one in the URL wins.
