@@ -57,6 +57,7 @@ const ROOMS: &[Room] = &[
     Room { package: "quark-tokio", may: Only(WORLD), tests_may: Only(PROVIDER_TESTS), why: PROVIDER },
     Room { package: "quark-grpc", may: Only(WORLD), tests_may: Only(PROVIDER_TESTS), why: PROVIDER },
     Room { package: "quark-sqlite", may: Only(WORLD), tests_may: Only(PROVIDER_TESTS), why: PROVIDER },
+    Room { package: "quark-redis", may: Only(WORLD), tests_may: Only(PROVIDER_TESTS), why: PROVIDER },
     Room {
         package: "quark-http",
         may: Only(&[]),

@@ -228,6 +228,22 @@ pub enum StoreError {
         /// The limit.
         limit: usize,
     },
+    /// It did not happen: the store has lost commits that it had acknowledged, such as by a fail-over. Whatever was
+    /// read from this partition before is void: read again, decide again. Versions that were lost are not given out a
+    /// second time.
+    #[error(
+        "the store went back in time: `{partition:?}` had version {}, and has {} now",
+        .seen.0,
+        .found.0
+    )]
+    WentBack {
+        /// The partition.
+        partition: Partition,
+        /// The version that was acknowledged or read.
+        seen: Version,
+        /// The version that the partition has.
+        found: Version,
+    },
     /// It did not happen: what is stored cannot be understood. Retrying does not help; a person must look.
     #[error("row `{row}` of `{partition:?}` is corrupt: {reason}")]
     Corrupt {

@@ -270,6 +270,9 @@ impl Kernel {
                     return Ok(committed.version);
                 }
                 Err(StoreError::Conflict { .. }) if doubt.is_none() => return Err(CommitError::Fenced),
+                // The state in memory rests on commits that are gone. If one of our attempts is among them, its caller
+                // has not been told anything yet.
+                Err(StoreError::WentBack { .. }) => return Err(CommitError::Fenced),
                 // An earlier attempt may be what we now conflict with.
                 Err(StoreError::Conflict { .. }) => {
                     reached!("durable.conflict_in_doubt");

@@ -165,7 +165,8 @@ fn unusable(error: RowError) -> StoreFault {
 
 fn fault(error: StoreError) -> StoreFault {
     match error {
-        StoreError::Conflict { .. } => StoreFault::Conflict,
+        // Both say that what was read before does not hold: the table is read again.
+        StoreError::Conflict { .. } | StoreError::WentBack { .. } => StoreFault::Conflict,
         StoreError::Unavailable(reason) => StoreFault::Unavailable(reason),
         StoreError::Indeterminate(reason) => StoreFault::Indeterminate(reason),
         error @ (StoreError::TooLarge { .. } | StoreError::Corrupt { .. }) => {

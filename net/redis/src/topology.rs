@@ -1,0 +1,144 @@
+//! Which server to ask, at this moment.
+
+use crate::address::{Endpoint, Topology};
+use crate::connection;
+use crate::open_error::OpenError;
+use crate::shared::Shared;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use redis::{FromRedisValue, Pipeline, Value};
+
+/// Who serves which slots.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Map {
+    pub(crate) nodes: Vec<Node>,
+}
+
+/// A primary.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Node {
+    pub(crate) endpoint: Endpoint,
+    /// Its slots, both ends included; none where there is no cluster and one server has everything.
+    pub(crate) slots: Vec<(u16, u16)>,
+}
+
+impl Map {
+    fn of_one(endpoint: Endpoint) -> Self {
+        Self { nodes: vec![Node { endpoint, slots: Vec::new() }] }
+    }
+}
+
+/// Asks the sentinels or the cluster; a server that stands alone is known.
+pub(crate) async fn locate(shared: &Shared) -> Result<Map, OpenError> {
+    match &shared.address.topology {
+        Topology::One(endpoint) => Ok(Map::of_one(endpoint.clone())),
+        Topology::Sentinel { sentinels, primary } => {
+            let ask = |sentinel| ask_sentinel(shared, sentinel, primary);
+            first(shared, sentinels.iter().map(ask).collect()).await
+        }
+        Topology::Cluster { seeds } => {
+            // Those that were found may be all that is left of those that were named.
+            let mut known: Vec<Endpoint> = shared.histories.lock().keys().cloned().collect();
+            known.retain(|endpoint| !seeds.contains(endpoint));
+            known.extend(seeds.iter().cloned());
+            first(shared, known.iter().map(|node| ask_node(shared, node)).collect()).await
+        }
+    }
+}
+
+/// The first good answer: one that hangs must not keep the others from being heard.
+async fn first<F: Future<Output = Result<Map, OpenError>>>(
+    shared: &Shared,
+    mut asked: FuturesUnordered<F>,
+) -> Result<Map, OpenError> {
+    let mut failure = None;
+    let answer = async {
+        while let Some(answer) = asked.next().await {
+            match answer {
+                Ok(map) => return Some(map),
+                // What is said by who answers is worth more than that another does not.
+                Err(error) if failure.is_none() || matches!(error, OpenError::UnknownPrimary { .. }) => {
+                    failure = Some(error);
+                }
+                Err(_) => {}
+            }
+        }
+        None
+    };
+    let waited = shared.options.connect_timeout;
+    let answer = tokio::time::timeout(waited, answer).await;
+    match answer {
+        Ok(Some(map)) => Ok(map),
+        _ => {
+            let server = shared.address.shown();
+            Err(failure.unwrap_or(OpenError::TimedOut { server, waited }))
+        }
+    }
+}
+
+async fn ask_sentinel(shared: &Shared, sentinel: &Endpoint, primary: &str) -> Result<Map, OpenError> {
+    let unknown = |reason: &str| OpenError::UnknownPrimary {
+        server: shared.address.shown(),
+        primary: primary.into(),
+        reason: reason.into(),
+    };
+    let (mut wire, _) = connection::dial(shared, sentinel, None, false).await?;
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(primary);
+    let answers =
+        connection::ask(shared, sentinel, &mut wire, &pipeline).await.map_err(|error| match error {
+            OpenError::Other { reason, .. } => unknown(&reason),
+            error => error,
+        })?;
+    match Vec::<String>::from_redis_value(answers[0].clone()).as_deref() {
+        Ok([host, port]) => {
+            let endpoint = Endpoint::parse(&format!("{host}:{port}"));
+            Ok(Map::of_one(endpoint.ok_or_else(|| unknown("its address cannot be understood"))?))
+        }
+        _ => Err(unknown("they have not heard of it")),
+    }
+}
+
+async fn ask_node(shared: &Shared, node: &Endpoint) -> Result<Map, OpenError> {
+    let user = shared.address.user.as_deref();
+    let (mut wire, _) = connection::dial(shared, node, user, true).await?;
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("CLUSTER").arg("SLOTS");
+    let server = || node.to_string();
+    let answers = connection::ask(shared, node, &mut wire, &pipeline).await.map_err(|error| match error {
+        OpenError::Other { reason, .. } if reason.contains("cluster support disabled") => {
+            OpenError::Mode { server: server(), found: "standalone".into(), scheme: "redis://" }
+        }
+        error => error,
+    })?;
+    let map = parse_slots(&answers[0], node);
+    let served: u32 =
+        map.nodes.iter().flat_map(|node| &node.slots).map(|(from, to)| u32::from(to - from) + 1).sum();
+    if served < 16384 {
+        let reason = format!("{served} of 16384 are served");
+        return Err(OpenError::ClusterIncomplete { server: server(), reason });
+    }
+    Ok(map)
+}
+
+/// `CLUSTER SLOTS`: from, to, the primary (host, port, id, ..), its replicas. An empty host is the one that was asked.
+fn parse_slots(answer: &Value, asked: &Endpoint) -> Map {
+    let mut nodes: Vec<Node> = Vec::new();
+    let Value::Array(ranges) = answer else { return Map { nodes } };
+    for range in ranges {
+        let Value::Array(parts) = range else { continue };
+        let [Value::Int(from), Value::Int(to), Value::Array(primary), ..] = &parts[..] else { continue };
+        let [host, Value::Int(port), ..] = &primary[..] else { continue };
+        let host = match (connection::text(host), asked) {
+            (host, Endpoint::Tcp(asked, _)) if host.is_empty() => asked.clone(),
+            (host, _) => host,
+        };
+        let endpoint = Endpoint::Tcp(host, *port as u16);
+        let slots = (*from as u16, *to as u16);
+        match nodes.iter_mut().find(|node| node.endpoint == endpoint) {
+            Some(node) => node.slots.push(slots),
+            None => nodes.push(Node { endpoint, slots: vec![slots] }),
+        }
+    }
+    Map { nodes }
+}

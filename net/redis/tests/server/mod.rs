@@ -1,0 +1,213 @@
+//! Real Redis servers, each with a port and a folder of its own.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub mod proxy;
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use tempfile::TempDir;
+
+/// A server, killed at the latest when this is dropped.
+pub struct Server {
+    pub folder: TempDir,
+    pub port: u16,
+    sentinel: bool,
+    arguments: Vec<String>,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Starts one with further arguments (`["--requirepass", "x"]`), and waits until it takes connections.
+    pub fn start(arguments: &[&str]) -> Self {
+        // Somebody else may take the port between our asking for it and the server's.
+        for _ in 0..20 {
+            let mut server = Self::prepare(free_port(), arguments);
+            if server.launch() {
+                return server;
+            }
+        }
+        panic!("redis-server never got a port, with {arguments:?}");
+    }
+
+    /// A sentinel that watches the primary at a port, under the name `main`.
+    pub fn sentinel(primary: u16, quorum: u16) -> Self {
+        for _ in 0..20 {
+            let mut server = Self::prepare(free_port(), &[]);
+            let config = format!(
+                "sentinel monitor main 127.0.0.1 {primary} {quorum}\nsentinel down-after-milliseconds main 500\n\
+                 sentinel failover-timeout main 3000\nsentinel parallel-syncs main 1\n"
+            );
+            std::fs::write(server.folder.path().join("sentinel.conf"), config).unwrap();
+            server.sentinel = true;
+            if server.launch() {
+                return server;
+            }
+        }
+        panic!("the sentinel never got a port");
+    }
+
+    fn prepare(port: u16, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = arguments.iter().map(|argument| argument.to_string()).collect();
+        Self { folder, port, sentinel: false, arguments, child: None }
+    }
+
+    fn launch(&mut self) -> bool {
+        let mut command = Command::new("redis-server");
+        if self.sentinel {
+            command.arg(self.folder.path().join("sentinel.conf")).arg("--sentinel");
+        } else {
+            command.args(["--save", "", "--appendfsync", "everysec", "--enable-debug-command", "local"]);
+            command.args(["--repl-diskless-sync-delay", "0"]);
+        }
+        command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"]);
+        command.arg(self.folder.path()).args(&self.arguments);
+        let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut child = spawned.unwrap_or_else(|error| {
+            panic!("these tests need a Redis server (`redis-server`: {error}): apt-get install redis-server")
+        });
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        let ready = wait_until_ready(lines, self.sentinel);
+        if ready {
+            self.child = Some(child);
+        } else {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        ready
+    }
+
+    /// Starts it again after `kill`, at the same port, in the same folder.
+    pub fn restart(&mut self) {
+        assert!(self.child.is_none(), "it runs");
+        // Its old port may need a moment to be free again; each attempt waits for a process to fail.
+        assert!((0..200).any(|_| self.launch()), "it does not start again at port {}", self.port);
+    }
+
+    /// `kill -9`, now.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Stops it in its tracks; its sockets stay open.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Asks the server something, as an administrator would.
+    pub fn ask(&self, words: &[&str]) -> redis::Value {
+        ask(&self.url(), words)
+    }
+
+    /// The same, as text.
+    pub fn text(&self, words: &[&str]) -> String {
+        redis::from_redis_value(self.ask(words)).unwrap()
+    }
+
+    /// A field of INFO.
+    pub fn info(&self, field: &str) -> String {
+        let info = self.text(&["INFO"]);
+        let line = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.unwrap_or_default().into()
+    }
+}
+
+/// Asks whoever is at a URL.
+pub fn ask(url: &str, words: &[&str]) -> redis::Value {
+    let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
+    let mut command = redis::cmd(words[0]);
+    for word in &words[1..] {
+        command.arg(*word);
+    }
+    command.query(&mut connection).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+}
+
+/// Asks again until the answer pleases.
+pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while std::time::Instant::now() < deadline {
+        if let Some(found) = ask() {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    panic!("it took more than a minute: {what}");
+}
+
+/// Reads what the server says until it says that it is ready, and goes on reading in the background, or it would
+/// block when the pipe is full. False if it ends first.
+fn wait_until_ready(lines: BufReader<ChildStdout>, sentinel: bool) -> bool {
+    let mut lines = lines.lines();
+    let said = if sentinel { "Sentinel ID is" } else { "eady to accept connections" };
+    let ready = lines.by_ref().map_while(Result::ok).any(|line| line.contains(said));
+    std::thread::spawn(move || lines.for_each(drop));
+    ready
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Three primaries, each with a third of the slots.
+pub struct Cluster {
+    pub nodes: Vec<Server>,
+}
+
+impl Cluster {
+    pub fn start() -> Self {
+        let node = || {
+            let bus = free_port().to_string();
+            let arguments =
+                ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "2000"];
+            Server::start(&arguments)
+        };
+        let nodes: Vec<_> = (0..3).map(|_| node()).collect();
+        let mut command = Command::new("redis-cli");
+        command.args(["--cluster", "create", "--cluster-yes"]);
+        command.args(nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let ready = |node: &Server| node.text(&["CLUSTER", "INFO"]).contains("cluster_state:ok");
+        until("the cluster is whole", || nodes.iter().all(ready).then_some(()));
+        Self { nodes }
+    }
+
+    pub fn url(&self) -> String {
+        let nodes: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        format!("redis-cluster://{}", nodes.join(","))
+    }
+}
+
+/// Whether a file is there.
+pub fn exists(folder: &Path, name: &str) -> bool {
+    folder.join(name).exists()
+}
