@@ -109,6 +109,13 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 0,
     },
     Mutant {
+        id: "m30",
+        what: "a silo fires reminders by its own wall clock alone",
+        site: "runtime/core/src/reminder",
+        killer: Killer::Story { names: &["clock-forward", "clock-back"], checker: "I10" },
+        seeds: 200,
+    },
+    Mutant {
         id: "m29",
         what: "a reminder's index row is deleted before its actor has answered",
         site: "runtime/core/src/reminder",

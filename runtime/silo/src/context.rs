@@ -92,7 +92,7 @@ impl ActorContext {
     /// Errors: [`ReminderError::NoCommit`] outside of exclusive turns of durable kinds, and in hooks.
     pub fn reminders(&self) -> Result<Reminders<'_>, ReminderError> {
         match &self.reminders {
-            Some(turn) => Ok(Reminders { actor: &self.id, turn, wall: self.clock.wall() }),
+            Some(turn) => Ok(Reminders { actor: &self.id, turn }),
             None => Err(ReminderError::NoCommit {
                 kind: self.id.kind().into(),
                 reason: "is not durable, or this turn takes `&self`, or is a hook",

@@ -43,7 +43,7 @@ pub(crate) async fn execute(
     let (ended, after) = if message.method == FIRE {
         fire(kernel, activation, &message).await
     } else {
-        let reminders = reminders_of(activation, message.method);
+        let reminders = reminders_of(kernel, activation, message.method);
         take_turn(kernel, activation, &message, access, reminders).await
     };
     kernel.finish(&message, ended);
@@ -51,13 +51,13 @@ pub(crate) async fn execute(
 }
 
 /// What an exclusive turn of a durable actor may say about reminders.
-fn reminders_of(activation: &Activation, method: MethodId) -> Option<Arc<TurnReminders>> {
+fn reminders_of(kernel: &Kernel, activation: &Activation, method: MethodId) -> Option<Arc<TurnReminders>> {
     if !activation.kind.durable || access_of(activation, method) != Some(Access::Exclusive) {
         return None;
     }
     // SAFETY: an exclusive method runs only while its task holds the turn exclusively.
     let claim = unsafe { activation.body.exclusive() }.1.claim.as_ref()?;
-    Some(Arc::new(TurnReminders::new(claim.reminders.clone())))
+    Some(Arc::new(TurnReminders::new(claim.reminders.clone(), kernel.agreed_time())))
 }
 
 /// A reminder is said to be due. If it is, by the truth, its method runs; the answer is what is due next.
@@ -68,7 +68,7 @@ async fn fire(kernel: &Arc<Kernel>, activation: &Arc<Activation>, message: &Mess
         let reason = format!("`{}` is not durable: it has no reminders", activation.id.kind());
         return (Failure::Rejected { reason }.into(), After::Keep);
     };
-    let firing = match Firing::read(&message.args, &rows, kernel.env.clock.wall()) {
+    let firing = match Firing::read(&message.args, &rows) {
         Ok(firing) => firing,
         Err(error) => {
             let failure = Failure::BadArguments { method: "a reminder".into(), reason: error.to_string() };

@@ -18,6 +18,7 @@ mod same_key;
 mod same_name_reborn;
 mod stale_routes;
 mod thousand_silos;
+mod wrong_clocks;
 mod zombie_silo;
 
 /// All of them, in the order of their numbers.
@@ -36,6 +37,8 @@ pub fn all() -> Vec<Scenario> {
         zombie_silo::SCENARIO,
         directory_owner_dies::SCENARIO,
         stale_routes::SCENARIO,
+        wrong_clocks::FORWARD,
+        wrong_clocks::BACK,
         reminder_owner_change::SCENARIO,
         pressure_cycle::SCENARIO,
         create_race::SCENARIO,

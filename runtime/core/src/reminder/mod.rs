@@ -34,9 +34,11 @@ mod event;
 mod index;
 #[cfg(test)]
 mod tests;
+mod wall;
 mod window;
 
 pub use config::Config;
 pub use core::{Counts, Reminders};
 pub use event::{Action, Answer, Input, MoveError, RequestId, ScanFailed, ScannedRows};
 pub use index::{IndexRow, RowKey, SHARDS, Shard, StoredRow};
+pub use wall::{ANSWER_KEPT, ASKED_MAX, AgreedClock, ROUND_TRIP_MAX};

@@ -15,6 +15,10 @@ pub(crate) enum Notice {
     Registered { shard: u8, due: WallTime, number: u64 },
     /// The owner of the shard looks in time.
     Acknowledged { number: u64 },
+    /// What time is it?
+    AskTime { number: u64 },
+    /// It is so late.
+    TellTime { number: u64, wall: WallTime },
 }
 
 /// How often the owner is told. After that it finds the row when it reads its shard again.
@@ -24,9 +28,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 impl Kernel {
     /// Tells the owner of the shard. The row is in the index already.
     pub(crate) fn announce(self: &Arc<Self>, shard: Shard, due: WallTime) {
-        if self.owner_of(shard) == Some(self.id) {
-            return self.reminders.push(Input::Registered { shard, due, message: 0 });
-        }
         let kernel = self.clone();
         self.env.spawner.spawn_boxed("announce", Box::pin(async move { kernel.insist(shard, due).await }));
     }
@@ -36,11 +37,7 @@ impl Kernel {
         let mut pause = FIRST_PAUSE;
         for attempt in 0..TRIES {
             match self.owner_of(shard) {
-                // It has become ours, and was read from its beginning; perhaps before the row was there.
-                Some(owner) if owner == self.id => {
-                    self.reminders.acknowledged(number);
-                    return self.reminders.push(Input::Registered { shard, due, message: 0 });
-                }
+                Some(owner) if owner == self.id => self.registered(owner, shard, due, number),
                 Some(owner) => {
                     let notice = Notice::Registered { shard: shard.number(), due, number };
                     self.send_control(owner, &ControlMessage::Reminder(notice));
@@ -64,12 +61,21 @@ impl Kernel {
         match notice {
             Notice::Registered { shard, due, number } => {
                 if let Some(shard) = Shard::new(shard) {
-                    let message = self.reminders.owe(from, number);
-                    self.reminders.push(Input::Registered { shard, due, message });
+                    self.registered(from, shard, due, number);
                 }
             }
             Notice::Acknowledged { number } => self.reminders.acknowledged(number),
+            Notice::AskTime { number } => {
+                let wall = self.env.clock.wall();
+                self.send_control(from, &ControlMessage::Reminder(Notice::TellTime { number, wall }));
+            }
+            Notice::TellTime { number, wall } => self.time_told(from, number, wall),
         }
+    }
+
+    fn registered(&self, by: SiloId, shard: Shard, due: WallTime, number: u64) {
+        let message = self.reminders.owe(by, number);
+        self.reminders.push(Input::Registered { shard, due, message });
     }
 
     /// Who owns a shard, by the newest view.

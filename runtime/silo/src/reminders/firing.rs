@@ -17,6 +17,8 @@ pub(crate) const FIRE: MethodId = MethodId(0);
 pub(crate) struct Fire {
     pub name: String,
     pub due: WallTime,
+    /// What time it is, by those who ask. The clock of the actor's silo takes no part.
+    pub now: WallTime,
 }
 
 /// What an actor makes of [`FIRE`].
@@ -25,13 +27,13 @@ pub(crate) struct Firing {
     /// What is due next by the truth as it stands; the answer if nothing is to be run.
     stands: Option<WallTime>,
     due_row: Option<ReminderRow>,
-    wall: WallTime,
+    now: WallTime,
 }
 
 impl Firing {
     /// Reads the request, and compares it with the truth: whatever the index says, only what is due by the truth at
     /// just that time is fired.
-    pub fn read(args: &[u8], rows: &Rows, wall: WallTime) -> Result<Self, CodecError> {
+    pub fn read(args: &[u8], rows: &Rows) -> Result<Self, CodecError> {
         let fire: Fire = codec::decode(args, CodecLimits::default())?;
         let row = rows.get(&fire.name);
         let is_due = row.is_some_and(|row| row.next_due == fire.due);
@@ -41,8 +43,7 @@ impl Firing {
         Ok(Self {
             stands: row.map(|row| row.next_due),
             due_row: row.filter(|_| is_due).cloned(),
-            // It is due by the clock of the shard's owner. Ours may be behind, and must not hold it up.
-            wall: wall.max(fire.due),
+            now: fire.now.max(fire.due),
             name: fire.name,
         })
     }
@@ -56,14 +57,14 @@ impl Firing {
     /// answer when there is nothing to do.
     pub fn turn(self, message: &Message, rows: &Rows) -> Result<(Option<Message>, TurnReminders), Bytes> {
         let Some(row) = self.due_row else { return Err(answer(self.stands)) };
-        let advance = row.advance(self.wall);
+        let advance = row.advance(self.now);
         let tick = advance.fire.map(|(due, missed)| Tick { name: self.name.clone(), due, missed });
         let run = tick.is_some().then(|| Message {
             method: row.plan.method,
             args: row.plan.args.clone(),
             ..message.clone()
         });
-        Ok((run, TurnReminders::of_firing(rows.clone(), self.name, advance.row, tick)))
+        Ok((run, TurnReminders::of_firing(rows.clone(), self.name, advance.row, tick, self.now)))
     }
 }
 

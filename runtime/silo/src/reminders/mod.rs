@@ -4,6 +4,7 @@
 //! turn's state and the reminder's next due time are one commit, so that the effect of an occurrence happens once. The
 //! core that finds what is due is [`quark_core::reminder`]; `service.rs` drives it.
 
+mod agreed;
 mod announce;
 mod firing;
 pub(crate) mod row;

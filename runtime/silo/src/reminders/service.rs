@@ -1,5 +1,6 @@
 //! The one task of a silo that fires the reminders of its shards.
 
+use super::agreed::Times;
 use super::announce::Notice;
 use super::firing::{FIRE, Fire};
 use crate::call::{CallRequest, Issuer};
@@ -29,6 +30,9 @@ pub(crate) struct Service {
     inbox: Mutex<Inbox>,
     counts: Mutex<Counts>,
     words: Mutex<Words>,
+    /// Those of the newest view that was taken in.
+    owned: Mutex<Vec<Shard>>,
+    pub clock: Mutex<Times>,
 }
 
 #[derive(Default)]
@@ -83,7 +87,7 @@ impl Service {
         self.words.lock().unacknowledged.contains(&number)
     }
 
-    /// Notes whom an acknowledgement is owed; its number here. 0 is owed to nobody.
+    /// Notes whom an acknowledgement is owed; its number here.
     pub fn owe(&self, to: SiloId, number: u64) -> u64 {
         let mut words = self.words.lock();
         words.next += 1;
@@ -107,12 +111,19 @@ impl Service {
 
 impl Kernel {
     /// Tells the service which shards are ours by the newest view.
-    pub(crate) fn own_shards(&self) {
+    pub(crate) fn own_shards(self: &Arc<Self>) {
         let ours = Shard::all().filter(|shard| self.owner_of(*shard) == Some(self.id));
         let mut shards: Vec<Shard> = ours.collect();
         if mutant!("m09") {
             shards.pop();
         }
+        let before = std::mem::replace(&mut *self.reminders.owned.lock(), shards.clone());
+        for lost in before.into_iter().filter(|shard| !shards.contains(shard)) {
+            // The new owner may have read it before the last rows of which we have said that we shall look in time.
+            reached!("reminders.shard_handed_over");
+            self.announce(lost, WallTime(0));
+        }
+        self.ask_the_time_soon();
         self.reminders.push(Input::Owned { shards });
     }
 
@@ -122,14 +133,19 @@ impl Kernel {
         let mut driver = Driver {
             core: Reminders::new(self.config.reminders.clone(), seed),
             kernel: self,
+            wall: WallTime(0),
             timer: None,
             inputs: Vec::new(),
             actions: Vec::new(),
         };
         while !driver.kernel.is_stopped() {
             poll_fn(|cx| driver.poll_inputs(cx)).await;
-            let clock = &driver.kernel.env.clock;
-            let (now, wall) = (clock.now(), clock.wall());
+            driver.kernel.ask_the_time_if_due();
+            let now = driver.kernel.env.clock.now();
+            // Before the time is known, nothing is due.
+            let known = driver.kernel.knows_the_time();
+            let wall = if known { driver.kernel.agreed_time() } else { WallTime(0) };
+            driver.wall = wall;
             for input in std::mem::take(&mut driver.inputs) {
                 driver.core.step(now, wall, input, &mut driver.actions);
                 driver.perform();
@@ -142,6 +158,8 @@ impl Kernel {
 struct Driver {
     core: Reminders,
     kernel: Arc<Kernel>,
+    /// The time of the last step.
+    wall: WallTime,
     timer: Option<(Instant, Sleep)>,
     inputs: Vec<Input>,
     actions: Vec<Action>,
@@ -158,10 +176,8 @@ impl Driver {
     }
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.core.next_deadline() else {
-            self.timer = None;
-            return Poll::Pending;
-        };
+        let ask_at = self.kernel.next_question_at();
+        let deadline = self.core.next_deadline().map_or(ask_at, |at| at.min(ask_at));
         if self.timer.as_ref().is_none_or(|(at, _)| *at != deadline) {
             self.timer = Some((deadline, self.kernel.env.clock.sleep_until(deadline)));
         }
@@ -175,14 +191,14 @@ impl Driver {
 
     fn perform(&mut self) {
         for action in std::mem::take(&mut self.actions) {
-            let kernel = self.kernel.clone();
+            let (kernel, now) = (self.kernel.clone(), self.wall);
             match action {
                 Action::Scan { request, shard, from, limit } => self.spawn(async move {
                     let read = kernel.within_patience(scan(kernel.clone(), shard, from, limit)).await;
                     Input::Scanned { request, result: read.unwrap_or(Err(ScanFailed)) }
                 }),
                 Action::Fire { request, actor, name, due } => {
-                    self.spawn(async move { fire(kernel, request, actor, name, due).await });
+                    self.spawn(async move { fire(kernel, request, actor, Fire { name, due, now }).await });
                 }
                 Action::MoveRow { request, shard, old, version, next } => self.spawn(async move {
                     let moved = move_row(kernel.clone(), shard, old, version, next);
@@ -191,8 +207,13 @@ impl Driver {
                 }),
                 Action::Acknowledge { message } => {
                     let owed = kernel.reminders.words.lock().owed.remove(&message);
-                    if let Some((to, number)) = owed {
-                        kernel.send_control(to, &ControlMessage::Reminder(Notice::Acknowledged { number }));
+                    match owed {
+                        Some((to, number)) if to == kernel.id => kernel.reminders.acknowledged(number),
+                        Some((to, number)) => {
+                            kernel
+                                .send_control(to, &ControlMessage::Reminder(Notice::Acknowledged { number }));
+                        }
+                        None => {}
                     }
                 }
             }
@@ -284,8 +305,8 @@ pub(crate) fn encode_index(row: &IndexRow) -> Bytes {
     codec::encode(row, 4096).expect("an actor's id and a reminder's name are short")
 }
 
-async fn fire(kernel: Arc<Kernel>, request: RequestId, actor: ActorId, name: String, due: WallTime) -> Input {
-    let args = codec::encode(&Fire { name, due }, 4096).expect("a reminder's name is short");
+async fn fire(kernel: Arc<Kernel>, request: RequestId, actor: ActorId, fire: Fire) -> Input {
+    let args = codec::encode(&fire, 4096).expect("a reminder's name is short");
     let scope = Scope {
         kernel,
         chain: Arc::from([]),

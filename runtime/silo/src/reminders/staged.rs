@@ -157,6 +157,8 @@ pub(crate) struct TurnReminders {
     /// The reminder that the turn fires.
     firing: Option<String>,
     pub tick: Option<Tick>,
+    /// When the turn began, by the cluster's clocks.
+    pub now: WallTime,
 }
 
 /// What a turn wants committed.
@@ -164,14 +166,20 @@ pub(crate) struct TurnReminders {
 pub(crate) struct Staged(BTreeMap<String, Option<ReminderRow>>);
 
 impl TurnReminders {
-    pub fn new(committed: Rows) -> Self {
-        Self { committed, staged: Mutex::default(), firing: None, tick: None }
+    pub fn new(committed: Rows, now: WallTime) -> Self {
+        Self { now, committed, staged: Mutex::default(), firing: None, tick: None }
     }
 
     /// Of a turn that fires a reminder: it is advanced, unless the turn says otherwise.
-    pub fn of_firing(committed: Rows, name: String, left: Option<ReminderRow>, tick: Option<Tick>) -> Self {
+    pub fn of_firing(
+        committed: Rows,
+        name: String,
+        left: Option<ReminderRow>,
+        tick: Option<Tick>,
+        now: WallTime,
+    ) -> Self {
         let staged = Mutex::new(BTreeMap::from([(name.clone(), left)]));
-        Self { committed, staged, firing: Some(name), tick }
+        Self { committed, staged, firing: Some(name), tick, now }
     }
 
     /// Takes what the turn has said; what it says later is lost.
@@ -246,7 +254,6 @@ impl Staged {
 pub struct Reminders<'a> {
     pub(crate) actor: &'a ActorId,
     pub(crate) turn: &'a TurnReminders,
-    pub(crate) wall: WallTime,
 }
 
 impl Reminders<'_> {
@@ -269,7 +276,7 @@ impl Reminders<'_> {
         if known.is_none() && self.turn.all().len() >= REMINDERS_MAX {
             return Err(ReminderError::TooMany { actor: self.actor.clone(), name });
         }
-        let Some(row) = ReminderRow::new(plan, self.wall) else {
+        let Some(row) = ReminderRow::new(plan, self.turn.now) else {
             return Err(ReminderError::NeverDue { name });
         };
         self.turn.staged.lock().insert(name, Some(row));
