@@ -157,6 +157,9 @@ pub struct Conditions {
     pub reorder_by: Duration,
     /// Frames damaged: a byte flipped, or the end cut off.
     pub corrupt_ppm: u32,
+    /// How many bytes leave in a second, in each lane (lanes have connections of their own); 0 is no limit. What waits
+    /// to leave counts as accepted and not yet taken.
+    pub bytes_per_second: u32,
 }
 
 impl Conditions {
@@ -172,6 +175,7 @@ impl Conditions {
         reorder_ppm: 0,
         reorder_by: Duration::from_millis(20),
         corrupt_ppm: 0,
+        bytes_per_second: 0,
     };
 
     #[inline]

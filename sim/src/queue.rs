@@ -1,11 +1,14 @@
 //! What will happen, ordered by (time, sequence).
 
+use quark_core::wire::Lane;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 /// Something that is going to happen at an instant of true time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Event {
+    /// The first frame that waits at a slow path has left.
+    Sent { path: u32, lane: Lane, turn: u32 },
     /// A frame arrives.
     Deliver { flight: u32 },
     /// A sleep ends.

@@ -296,6 +296,7 @@ impl State {
                     self.list(at);
                 }
             }
+            Event::Sent { path, lane, turn } => self.sent(path, lane, turn),
             Event::Deliver { flight } => self.deliver(flight),
             Event::Dial { link, serial } => self.dial(link, serial),
             Event::LinkCheck { link, serial } => self.check_link(link, serial),

@@ -6,7 +6,7 @@ use common::*;
 use quark_core::wire::Lane;
 use quark_env::Env;
 use quark_env::transport::{Incoming, SendError};
-use quark_sim::{Config, Identity, NetworkConfig, World};
+use quark_sim::{Conditions, Config, Identity, NetworkConfig, World};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,4 +148,69 @@ fn strangers_are_refused_with_a_reason() {
         assert_eq!(env.transport.try_send(silo("a", 1), Lane::User, frame(1)), Err(SendError::NotConnected));
     }
     drop(here);
+}
+
+fn sizes(incoming: &[Incoming]) -> Vec<usize> {
+    let size = |incoming: &Incoming| match incoming {
+        Incoming::Frame { bytes, .. } => bytes.len(),
+        other => panic!("{other:?}"),
+    };
+    incoming.iter().map(size).collect()
+}
+
+#[test]
+fn on_a_slow_path_a_frame_takes_as_long_as_its_length_and_nobody_overtakes_it() {
+    let (mut world, env_a, env_b) = pair(6);
+    let (a, b) = (world.node("a").expect("added"), world.node("b").expect("added"));
+    world.run_for(SECOND);
+    let slow = Conditions { bytes_per_second: 10_000, ..world.default_conditions() };
+    world.set_conditions(a, b, Some(slow));
+    let send = |lane, size: usize| {
+        env_a.transport.try_send(silo("b", 1), lane, vec![0; size].into()).expect("the link is up");
+    };
+    send(Lane::User, 30_000);
+    send(Lane::User, 1);
+    send(Lane::Control, 1000);
+    env_b.transport.try_send(silo("a", 1), Lane::User, frame(1)).expect("the way back is as it was");
+    let sent = world.now_true();
+    assert_eq!(numbers(&world.block_on(recv(&env_a))), [1]);
+    assert_eq!(sizes(&world.block_on(recv(&env_b))), [1000], "a lane does not wait for the other");
+    let took = world.now_true().since(sent);
+    assert!((SECOND / 10..SECOND / 5).contains(&took), "1000 bytes took {took:?}");
+    assert_eq!(sizes(&world.block_on(recv(&env_b))), [30_000]);
+    let took = world.now_true().since(sent);
+    assert!((SECOND * 3..SECOND * 4).contains(&took), "30 000 bytes took {took:?}");
+    assert_eq!(sizes(&world.block_on(recv(&env_b))), [1]);
+    assert_eq!(world.meters().network.slowed, 3);
+}
+
+#[test]
+fn a_path_that_is_slow_no_more_lets_all_go_in_order() {
+    let (mut world, env_a, env_b) = pair(7);
+    let (a, b) = (world.node("a").expect("added"), world.node("b").expect("added"));
+    world.run_for(SECOND);
+    let clear = world.default_conditions();
+    world.set_default_conditions(Conditions { bytes_per_second: 1, ..clear });
+    let mut next = 0;
+    let mut send = |count: u32| {
+        for _ in 0..count {
+            next += 1;
+            env_a.transport.try_send(silo("b", 1), Lane::User, frame(next)).expect("the link is up");
+        }
+    };
+    send(3);
+    world.run_for(SECOND / 10);
+    // What is sent while it is clogged as well comes after what waited before that.
+    world.clog(a, b);
+    send(2);
+    world.set_default_conditions(clear);
+    world.run_for(SECOND / 10);
+    assert_eq!(world.meters().network.in_flight, 5, "a clog lets nobody pass, fast or slow");
+    world.unclog(a, b);
+    send(1);
+    let mut arrived = Vec::new();
+    while arrived.len() < 6 {
+        arrived.extend(numbers(&world.block_on(recv(&env_b))));
+    }
+    assert_eq!(arrived, [1, 2, 3, 4, 5, 6]);
 }

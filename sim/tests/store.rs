@@ -155,3 +155,23 @@ fn one_node_may_lose_the_store_alone() {
     world.heal_store();
     world.block_on(async { assert!(lost.read(&key).await.is_ok()) });
 }
+
+#[test]
+fn a_full_store_refuses_what_it_would_have_to_write_and_nothing_else() {
+    let (mut world, store) = world(Config::new(6));
+    let handle = world.handle();
+    let key = RecordKey::new("p", "x");
+    world.block_on(async {
+        let first = store.commit(batch(1).put("x", "y")).await.expect("room");
+        handle.set_store_full(true);
+        let refused = store.commit(batch(2).put("x", "z")).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        assert_eq!(store.commit(batch(1).put("x", "y")).await, Ok(first), "it is there already");
+        let stale = store.commit(batch(3).expect_absent("x").put("x", "z")).await;
+        assert!(matches!(stale, Err(StoreError::Conflict { .. })), "{stale:?}");
+        assert_eq!(store.read(&key).await.expect("readable").expect("there").value, "y");
+        handle.set_store_full(false);
+        assert_eq!(store.commit(batch(2).put("x", "z")).await.expect("room again").version, Version(2));
+    });
+    assert_eq!(world.meters().store.no_room, 1);
+}

@@ -40,8 +40,11 @@ pub struct Limits {
     pub inbound_bytes_max: usize,
     /// How many bytes HTTP/2 lets a peer send that have not been read, per link.
     pub window_bytes: u32,
-    /// The most connections accepted at a time. A silo takes two of each peer.
+    /// The most connections accepted at a time. A silo takes two of each peer. One more takes the place of the
+    /// stranger who came first; if all are linked, it is closed.
     pub connections_max: usize,
+    /// The most connections of which the handshake has not been done. One more takes the place of the first.
+    pub strangers_max: usize,
     /// How long dialling may take until the connection stands.
     pub connect_timeout: Duration,
     /// How long a new connection may take until its handshake is done, on either side.
@@ -68,6 +71,7 @@ impl Default for Limits {
             inbound_bytes_max: 32 << 20,
             window_bytes: 2 << 20,
             connections_max: 1024,
+            strangers_max: 128,
             connect_timeout: Duration::from_secs(1),
             handshake_timeout: Duration::from_secs(5),
             keep_alive_interval: Duration::from_secs(1),

@@ -18,7 +18,8 @@
 //! followed by a `LinkDown`, and a frame queued before a `LinkDown` is never sent after it.
 //!
 //! *What is refused.* Another cluster, protocol or contract, and generations that [`Transport::forget`] named, with the
-//! reason, in the handshake. Strangers who talk no HTTP/2, or too slowly, are cut off after five seconds.
+//! reason, in the handshake. Strangers who talk no HTTP/2, or too slowly, are cut off after five seconds, and earlier if more of
+//! them come than there may be ([`Limits::strangers_max`]).
 #![deny(missing_docs)]
 
 mod backoff;
@@ -31,6 +32,7 @@ mod link;
 mod listen;
 mod peer;
 mod roster;
+mod seats;
 mod transport;
 
 pub use config::{BindError, Config, Limits};

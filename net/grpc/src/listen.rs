@@ -6,6 +6,7 @@ use crate::peer::Peer;
 use crate::proto::links_server::{Links, LinksServer};
 use crate::proto::{Batch, Refusal};
 use crate::roster::Absent;
+use crate::seats::{Claim, Seat, Seats};
 use crate::transport::Shared;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
@@ -20,14 +21,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 /// Accepts connections until the transport closes.
 pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
-    let seats = Arc::new(Semaphore::new(shared.limits.connections_max));
+    let seats = Seats::new(shared.limits.connections_max, shared.limits.strangers_max);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -35,9 +35,9 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((tcp, remote)) => match seats.clone().try_acquire_owned() {
-                Ok(seat) => shared.spawn(serve(shared.clone(), tcp, remote, seat)),
-                Err(_) => {
+            Ok((tcp, remote)) => match seats.take() {
+                Some(seat) => shared.spawn(serve(shared.clone(), tcp, remote, seat)),
+                None => {
                     quark_core::reached!("grpc.connection.refused");
                     tracing::warn!(%remote, max = shared.limits.connections_max, "connection refused: too many");
                 }
@@ -51,8 +51,20 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     }
 }
 
+/// Serves one connection while it has its seat.
+async fn serve(shared: Arc<Shared>, tcp: TcpStream, remote: SocketAddr, seat: Seat) {
+    tokio::select! {
+        biased;
+        () = talk(shared, tcp, remote, seat.claim.clone()) => {}
+        () = seat.taken_away.cancelled() => {
+            quark_core::reached!("grpc.stranger.displaced");
+            tracing::warn!(%remote, "connection closed: no handshake yet, and others came");
+        }
+    }
+}
+
 /// Serves one connection, which carries one link.
-async fn serve(shared: Arc<Shared>, tcp: TcpStream, remote: SocketAddr, _seat: OwnedSemaphorePermit) {
+async fn talk(shared: Arc<Shared>, tcp: TcpStream, remote: SocketAddr, claim: Claim) {
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%remote, %error, "connection lost before its handshake");
         return;
@@ -60,6 +72,7 @@ async fn serve(shared: Arc<Shared>, tcp: TcpStream, remote: SocketAddr, _seat: O
     let limits = &shared.limits;
     let state = Arc::new(Connection {
         remote,
+        claim,
         greeted: AtomicBool::new(false),
         linked: CancellationToken::new(),
         ended: CancellationToken::new(),
@@ -115,6 +128,7 @@ async fn serve(shared: Arc<Shared>, tcp: TcpStream, remote: SocketAddr, _seat: O
 /// What a connection's watchdog has to know.
 struct Connection {
     remote: SocketAddr,
+    claim: Claim,
     /// A handshake has been tried: a connection gets one.
     greeted: AtomicBool,
     /// The handshake is over, one way or the other.
@@ -165,6 +179,9 @@ impl Gate {
                 futures_util::stream::empty().boxed()
             }
             Some(lane) => {
+                if !self.connection.claim.link() {
+                    return Err(Status::unavailable("another connection has taken the place of this one"));
+                }
                 let (link, peer) =
                     self.attach(&greeting, lane).map_err(|refusal| self.refuse(&greeting, &refusal))?;
                 let writer = Writer::new(link.clone(), peer.clone()).map(Ok).boxed();

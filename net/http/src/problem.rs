@@ -14,6 +14,8 @@ pub enum Reason {
     NotFound,
     /// 405: the path exists, and takes another verb.
     WrongVerb,
+    /// 408: the request was not said in time; the connection is closed.
+    TooSlow,
     /// 409: the actor ran and refused.
     Refused,
     /// 413: the body is too large.
@@ -53,6 +55,7 @@ impl Problem {
             Reason::Malformed => StatusCode::BAD_REQUEST,
             Reason::NotFound => StatusCode::NOT_FOUND,
             Reason::WrongVerb => StatusCode::METHOD_NOT_ALLOWED,
+            Reason::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Reason::Refused => StatusCode::CONFLICT,
             Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Reason::BadArguments => StatusCode::UNPROCESSABLE_ENTITY,
@@ -69,6 +72,9 @@ impl IntoResponse for Problem {
             body["refusal"] = refusal.clone();
         }
         let mut response = (self.status(), axum::Json(body)).into_response();
+        if self.reason == Reason::TooSlow {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(retry_after) = self.retry_after {
             // The header counts whole seconds: rounded up, so that nobody comes too early.
             let seconds = retry_after.as_millis().div_ceil(1000).max(1);

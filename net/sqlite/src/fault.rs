@@ -3,6 +3,7 @@
 use quark_env::store::{Partition, StoreError};
 use rusqlite::types::Type;
 use rusqlite::{Error, ErrorCode};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Whether another connection holds a lock that we need.
@@ -20,6 +21,22 @@ pub(crate) fn is_corrupt(error: &Error) -> bool {
                 | Error::IntegralValueOutOfRange(..)
                 | Error::Utf8Error(..)
         )
+}
+
+/// Whether there was no room for a write.
+///
+/// SQLite says so only of a write to the file or its log that the system cut short for lack of space, and of a file
+/// that has reached its page limit. A quota and a limit on file sizes are general errors to it.
+pub(crate) fn is_full(error: &Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// The error of a commit that did not happen because there was no room.
+pub(crate) fn full(path: &Path) -> StoreError {
+    quark_core::reached!("sqlite.full");
+    StoreError::Unavailable(format!(
+        "no room for {path:?} and its log: free space on that disk, or move the files to a larger one; commits go on by themselves when there is room"
+    ))
 }
 
 /// A record that reads well and is not what was written.

@@ -4,6 +4,14 @@
 //! power cut. Its price is one writer at a time for the whole file; group commit makes that affordable (see
 //! `writer.rs`), and reads never wait for it.
 //!
+//! *What becomes of acknowledged commits.* A process that dies, also by `kill -9`, loses none. A power cut loses none
+//! with [`Durability::Full`], provided that the disk has written what it says it has synced; with
+//! [`Durability::Normal`] it may lose the latest. If the end of the log is torn or damaged, what is lost is a tail of
+//! whole commits: each is there with all it wrote, or not at all, and no later one without the earlier ones. A full
+//! disk refuses commits as unavailable, loses nothing, and needs no restart when there is room again. A changed byte
+//! of a value, of its version or of what is stored with it is found by a checksum when it is read, and never
+//! returned; a changed byte in a *key* hides its record, which [`Options::verify_on_open`] finds.
+//!
 //! Every operation is queued when it is called, not when its future is first polled: a commit whose future is dropped
 //! still happens. The futures need no particular executor.
 #![deny(missing_docs)]
@@ -15,6 +23,7 @@ mod options;
 mod queue;
 mod reader;
 mod schema;
+mod verify;
 mod writer;
 
 pub use open::OpenError;
@@ -62,7 +71,8 @@ impl SqliteStore {
 
         // From here on `store` is dropped on failure, which ends the threads that were started.
         let mut store = Self { path: path.into(), commits: commits.clone(), questions, threads: Vec::new() };
-        let writer = Writer { connection, queue: commits, busy_timeout: options.busy_timeout };
+        let writer =
+            Writer { path: path.into(), connection, queue: commits, busy_timeout: options.busy_timeout };
         store.start("quark-db-write", move || writer.run())?;
         for connection in readers {
             let reader = Reader { connection, queue: store.questions.clone() };

@@ -37,8 +37,10 @@ pub struct Options {
     pub queue_bytes_max: usize,
     /// The log is copied into the file once it has so many pages of 4 KiB. Larger means rarer and longer.
     pub checkpoint_pages: u32,
-    /// Reads the whole file at opening to find damage, at about a gigabyte a second. Without it, damage is reported
-    /// by the operation that meets it.
+    /// Reads the whole file at opening to find damage. Without it, damage is reported by the operation that meets it,
+    /// with one exception: where a key was damaged, there is no record of that key to meet, and it looks absent.
+    ///
+    /// Not found either way: damage to the memory of recent write ids, which matters to a commit that is being retried.
     pub verify_on_open: bool,
 }
 

@@ -64,6 +64,19 @@ pub(crate) const SCAN_BETWEEN: &str = "
     SELECT r.row, r.version, r.write_id, r.checksum, r.value FROM partitions p CROSS JOIN records r
     WHERE p.name = ?1 AND r.partition = p.id AND r.row >= ?2 AND r.row < ?4 ORDER BY r.row LIMIT ?3";
 
+/// Everything that is ever asked of the tables.
+pub(crate) const STATEMENTS: [&str; 9] = [
+    FIND_PARTITION,
+    ADD_PARTITION,
+    ADVANCE_PARTITION,
+    FIND_VERSION,
+    PUT,
+    DELETE,
+    READ,
+    SCAN_FROM,
+    SCAN_BETWEEN,
+];
+
 /// The checksum of a record (crc32c). Its key is part of it, so that a value cannot pass for another row's.
 pub(crate) fn checksum(
     partition: &Partition,

@@ -13,6 +13,7 @@ use crate::fault;
 use crate::queue::{AbandonOnExit, Queue};
 use quark_env::store::{Batch, Committed, StoreError};
 use rusqlite::Connection;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -28,6 +29,7 @@ pub(crate) struct Pending {
 
 /// The thread that commits.
 pub(crate) struct Writer {
+    pub(crate) path: PathBuf,
     pub(crate) connection: Connection,
     pub(crate) queue: Arc<Queue<Pending>>,
     pub(crate) busy_timeout: Duration,
@@ -62,7 +64,7 @@ impl Writer {
                     // One batch must not take the others down: its predecessors go again without it, then the rest.
                     quark_core::reached!("sqlite.group.split");
                     outcomes.extend(self.commit(&rest[..at]));
-                    outcomes.push(Err(fault::refused(&error, &rest[at].partition, &first_row(&rest[at]))));
+                    outcomes.push(Err(self.refused(&error, &rest[at])));
                     rest = &rest[at + 1..];
                 }
             }
@@ -73,8 +75,7 @@ impl Writer {
     /// One transaction. The error is of the batch at this index; nothing of any batch was written.
     fn commit_together(&mut self, batches: &[Batch]) -> Result<Vec<Outcome>, (usize, rusqlite::Error)> {
         if let Err(error) = self.begin() {
-            let refuse = |batch: &Batch| Err(fault::refused(&error, &batch.partition, &first_row(batch)));
-            return Ok(batches.iter().map(refuse).collect());
+            return Ok(batches.iter().map(|batch| Err(self.refused(&error, batch))).collect());
         }
         let mut outcomes = Vec::with_capacity(batches.len());
         for (at, batch) in batches.iter().enumerate() {
@@ -88,7 +89,7 @@ impl Writer {
         }
         if let Err(error) = self.connection.prepare_cached("COMMIT").and_then(|mut s| s.execute([])) {
             self.roll_back();
-            outcomes = outcomes.into_iter().map(|outcome| unsettled(outcome, &error)).collect();
+            outcomes = outcomes.into_iter().map(|outcome| self.unsettled(outcome, &error)).collect();
         }
         Ok(outcomes)
     }
@@ -116,19 +117,33 @@ impl Writer {
             assert!(self.connection.is_autocommit(), "a transaction that cannot be ended: {error}");
         }
     }
-}
 
-/// What is known of a batch whose transaction failed to commit.
-fn unsettled(outcome: Outcome, error: &rusqlite::Error) -> Outcome {
-    if fault::is_busy(error) {
-        return Err(StoreError::Unavailable(error.to_string())); // the lock was refused before the first write
+    /// What to say of a batch of which nothing was written.
+    fn refused(&self, error: &rusqlite::Error, batch: &Batch) -> StoreError {
+        if fault::is_full(error) {
+            return fault::full(&self.path);
+        }
+        fault::refused(error, &batch.partition, &first_row(batch))
     }
-    quark_core::reached!("sqlite.commit.indeterminate");
-    match outcome {
-        // Its frames may be in the log, synced or not, and a recovery may or may not find them.
-        Ok(_) => Err(StoreError::Indeterminate(error.to_string())),
-        // It would have written nothing; but what it saw may be of a neighbour whose own outcome is unknown.
-        Err(_) => Err(StoreError::Unavailable(error.to_string())),
+
+    /// What is known of a batch whose transaction failed to commit.
+    fn unsettled(&self, outcome: Outcome, error: &rusqlite::Error) -> Outcome {
+        if fault::is_busy(error) {
+            return Err(StoreError::Unavailable(error.to_string())); // the lock was refused before the first write
+        }
+        if fault::is_full(error) {
+            // What makes a transaction count is the last thing that is written to the log, and whatever comes after
+            // that (the sync, the index, the checkpoint) fails with other words. So that frame is not whole, a
+            // recovery stops before it, and the next commit overwrites it.
+            return Err(fault::full(&self.path));
+        }
+        quark_core::reached!("sqlite.commit.indeterminate");
+        match outcome {
+            // Its frames may be in the log, synced or not, and a recovery may or may not find them.
+            Ok(_) => Err(StoreError::Indeterminate(error.to_string())),
+            // It would have written nothing; but what it saw may be of a neighbour whose own outcome is unknown.
+            Err(_) => Err(StoreError::Unavailable(error.to_string())),
+        }
     }
 }
 
@@ -139,3 +154,6 @@ const GROUP_BYTES_MAX: usize = 8 << 20;
 /// How often a waiting process asks for the write lock. SQLite's own waits grow to 100 ms, many times what a commit
 /// takes.
 const BUSY_POLL: Duration = Duration::from_micros(300);
+
+#[cfg(test)]
+mod tests;

@@ -87,11 +87,11 @@ fn a_file_that_everyone_was_killed_on_opens_again() {
 }
 
 #[test]
-fn a_full_disk_never_acknowledges_what_it_does_not_hold() {
+fn a_file_that_may_not_grow_never_acknowledges_what_it_does_not_hold() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("quark.db");
     drop(open(&path));
-    // No file may grow beyond 256 KiB: the log cannot take the next frames, as on a full disk.
+    // No file may grow beyond 256 KiB. Unlike a full disk, that is an error of which SQLite does not say what it means.
     let mut command = Command::new("sh");
     let script = r#"trap '' XFSZ; ulimit -f 512; exec "$@""#;
     command.args(["-c", script, "sh"]).arg(child::writer()).arg(&path).args(["full", "4", "100"]);
@@ -118,4 +118,53 @@ fn a_full_disk_never_acknowledges_what_it_does_not_hold() {
     assert_eq!(block_on(store.commit(batch)).unwrap(), first);
     let value = block_on(store.read(&RecordKey::new("shared", row))).unwrap().unwrap().value;
     assert_eq!(before, value != "retried", "the retry is applied exactly if the first attempt was not");
+}
+
+/// Whether this user may have file systems of their own, which is where a small disk comes from.
+fn may_mount() -> bool {
+    let probe = Command::new("unshare").args(["--user", "--map-root-user", "--mount", "true"]).status();
+    probe.is_ok_and(|status| status.success())
+}
+
+#[test]
+fn a_full_disk_refuses_commits_and_takes_them_again_when_there_is_room() {
+    if !may_mount() {
+        // What the store makes of it is tested in `writer/tests.rs` as well, on a file with a limit of its own.
+        println!("skipped: this user may not mount a small disk");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, kept) = (folder.path().join("disk"), folder.path().join("kept"));
+    for path in [&disk, &kept] {
+        std::fs::create_dir(path).unwrap();
+    }
+    // A disk of 4 MiB that is nearly full; only these processes see it, so that they rescue the files at the end.
+    let script = r#"set -e
+        mount -t tmpfs -o size=4m none "$1"
+        head -c 3000000 /dev/zero >"$1/ballast"
+        "$3" "$1/quark.db" full 4 45 "$1/ballast"
+        cp "$1"/quark.db* "$2""#;
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+    command.arg(&disk).arg(&kept).arg(child::writer());
+    let lines = Writer::spawn(command).rest();
+    assert_eq!(lines.len(), 180, "every commit has an outcome");
+
+    let refused: Vec<_> = lines.iter().filter(|line| line.starts_with("unavailable ")).collect();
+    assert!(refused.len() >= 10, "the disk was never full: {lines:?}");
+    assert!(
+        refused.iter().all(|line| line.contains("quark.db") && line.contains("free space")),
+        "{refused:?}"
+    );
+    let (acknowledged, not_done) = (rows(&lines, "ok "), rows(&lines, "unavailable "));
+    assert_eq!(acknowledged.len() + not_done.len(), lines.len(), "nothing is in doubt: {lines:?}");
+    assert!(
+        lines[0].starts_with("ok ") && lines[170..].iter().all(|line| line.starts_with("ok ")),
+        "{lines:?}"
+    );
+
+    let store = open(&kept.join("quark.db"));
+    assert!(acknowledged.iter().all(|row| exists(&store, row)), "acknowledged means committed");
+    assert!(!not_done.iter().any(|row| exists(&store, row)), "refused means not committed");
+    check_whole(&store);
 }

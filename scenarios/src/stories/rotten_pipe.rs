@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 /// See its premise.
 pub const SCENARIO: Scenario = Scenario {
     name: "rotten-pipe",
-    premise: "Frames arrive damaged, cut short and overtaken, replies arrive twice; links clog, break and stay half open. \
-              What is damaged is refused, what broke is linked again, every call ends by its deadline, and no \
-              acknowledged deposit is lost.",
+    premise: "Frames arrive damaged, cut short and overtaken, replies arrive twice; links clog, trickle, break and stay \
+              half open, and the store's disk is full at times. What is damaged is refused, what broke is linked \
+              again, every call ends by its deadline, and no acknowledged deposit is lost.",
     sometimes: &[
         "inbound.frame_refused",
         "client.frame_refused",
@@ -23,6 +23,8 @@ pub const SCENARIO: Scenario = Scenario {
         "client.failed_over",
         "sim.net.link_broken",
         "sim.net.half_open_broken",
+        "sim.net.slowed",
+        "sim.store.full",
     ],
     world: |seed| {
         let mut world = Config::new(seed);
@@ -96,7 +98,7 @@ fn nodes(s: &Story) -> (Vec<NodeId>, Vec<NodeId>) {
     (silos, clients)
 }
 
-/// Something happens to one direction between a silo and somebody else.
+/// Something happens to one direction between a silo and somebody else, or to the store.
 async fn break_something(s: &Story, silos: &[NodeId], clients: &[NodeId], turn: u64) {
     let silo = silos[s.draw("silo", turn, silos.len() as u64) as usize];
     let others: Vec<NodeId> = silos.iter().chain(clients).copied().filter(|node| *node != silo).collect();
@@ -104,7 +106,7 @@ async fn break_something(s: &Story, silos: &[NodeId], clients: &[NodeId], turn: 
     let (from, to) = if s.draw("direction", turn, 2) == 0 { (silo, other) } else { (other, silo) };
     let way = format!("from {} to {}", s.world.name(from), s.world.name(to));
     let lasts = Duration::from_millis(200) + s.draw_time("lasts", turn, Duration::from_millis(1000));
-    match s.draw("fault", turn, 3) {
+    match s.draw("fault", turn, 5) {
         0 => {
             s.when(format!("the connection {way} is lost, and nobody has noticed"));
             s.world.half_open(from, to);
@@ -115,6 +117,21 @@ async fn break_something(s: &Story, silos: &[NodeId], clients: &[NodeId], turn: 
             s.world.clog(from, to);
             s.world.sleep(lasts).await;
             s.world.unclog(from, to);
+        }
+        2 => {
+            // A frame of a call takes a good part of a second.
+            let bytes_per_second = 200 + s.draw("rate", turn, 1_800) as u32;
+            s.when(format!("the way {way} carries {bytes_per_second} bytes a second for {lasts:?}"));
+            let usual = s.world.conditions(from, to);
+            s.world.set_conditions(from, to, Some(Conditions { bytes_per_second, ..usual }));
+            s.world.sleep(lasts).await;
+            s.world.set_conditions(from, to, Some(usual));
+        }
+        3 => {
+            s.when(format!("the store's disk is full for {lasts:?}"));
+            s.world.set_store_full(true);
+            s.world.sleep(lasts).await;
+            s.world.set_store_full(false);
         }
         _ => {
             s.when(format!("the way {way} is cut for {lasts:?}"));

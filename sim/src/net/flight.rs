@@ -18,11 +18,11 @@ pub(crate) struct Flight {
     from: SiloId,
     from_port: u32,
     to_port: u32,
-    path: u32,
+    pub(super) path: u32,
     /// Its number on the path: what its fate is keyed by.
     number: u64,
-    lane: Lane,
-    bytes: Bytes,
+    pub(super) lane: Lane,
+    pub(super) bytes: Bytes,
     /// A copy that the network made does not count against the sender's buffer.
     is_copy: bool,
 }
@@ -35,12 +35,6 @@ impl State {
         let path_at = link.path;
         let path = &mut self.net.paths[path_at as usize];
         path.frames += 1;
-        if link.is_half_open || path.swallows() {
-            self.net.meters.swallowed += 1;
-            let (serial, length) = (link.serial, bytes.len());
-            self.unload(at, serial, lane, length);
-            return;
-        }
         let flight = Flight {
             link: at,
             serial: link.serial,
@@ -53,18 +47,46 @@ impl State {
             bytes,
             is_copy: false,
         };
-        let is_blocked = path.is_blocked();
+        let is_half_open = link.is_half_open;
         let flight = self.net.flights.insert(flight);
-        if is_blocked {
-            self.net.meters.stalled += 1;
-            self.net.paths[path_at as usize].hold(flight);
-        } else {
+        if is_half_open {
+            self.net.meters.swallowed += 1;
+            self.end_flight(flight);
+        } else if let Some(flight) = self.admit(flight) {
             self.launch(flight);
         }
     }
 
-    /// Decides a frame's fate and when it arrives.
+    /// Whether the path lets a frame through: else it is swallowed, or held until the path clears.
+    pub(crate) fn admit(&mut self, at: u32) -> Option<u32> {
+        let path = self.net.flights.get(at).expect("the caller holds a live flight").path;
+        let path = &mut self.net.paths[path as usize];
+        if path.swallows() {
+            self.net.meters.swallowed += 1;
+            self.end_flight(at);
+            return None;
+        }
+        if path.is_blocked() {
+            self.net.meters.stalled += 1;
+            path.hold(at);
+            return None;
+        }
+        Some(at)
+    }
+
+    /// A frame leaves now, or when its turn has come if the path is slow.
     pub(crate) fn launch(&mut self, at: u32) {
+        let flight = self.net.flights.get(at).expect("the caller holds a live flight");
+        let (path, lane) = (flight.path, flight.lane);
+        if self.conditions(path).bytes_per_second != 0 || self.net.paths[path as usize].is_backed_up(lane) {
+            self.queue_up(at);
+        } else {
+            self.fly(at);
+        }
+    }
+
+    /// Decides a frame's fate and when it arrives.
+    pub(crate) fn fly(&mut self, at: u32) {
         let flight = self.net.flights.get(at).expect("the caller holds a live flight");
         let conditions = self.conditions(flight.path);
         let (reorder_ppm, reorder_by) = (conditions.reorder_ppm, conditions.reorder_by);

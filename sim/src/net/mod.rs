@@ -6,6 +6,7 @@
 //! A *path* is a fact of the network and outlives everything; a *link* is one transport's idea of a connection, with
 //! an incarnation (`serial`) per re-connect; a *flight* is a frame between the two.
 
+mod backlog;
 mod by_peer;
 mod flight;
 mod link;
@@ -89,6 +90,8 @@ pub struct NetMeters {
     pub reordered: u64,
     /// Frames that had to wait behind a cut or a clog.
     pub stalled: u64,
+    /// Frames that left slowly, or waited behind such.
+    pub slowed: u64,
     /// Frames refused with `Full`.
     pub refused_full: u64,
     /// Links that came up.

@@ -1,11 +1,13 @@
 //! The way from one node to another, and what is wrong with it.
 
+use super::backlog::Backlog;
 use super::link::LinkState;
 use crate::choice::Purpose;
 use crate::config::Conditions;
 use crate::queue::Event;
 use crate::state::State;
 use crate::trace::TraceKind;
+use quark_core::wire::Lane;
 
 /// One direction between two nodes. A thousand nodes have a million: what a frame looks at fits into a cache line.
 pub(crate) struct Path {
@@ -30,6 +32,8 @@ struct Trouble {
     /// Frames that wait for the path to clear.
     held: Vec<u32>,
     conditions: Option<Conditions>,
+    /// Per lane, what waits for its turn to leave.
+    backlogs: [Backlog; 2],
 }
 
 impl Path {
@@ -54,8 +58,25 @@ impl Path {
         self.cuts != 0 && self.trouble.as_ref().is_some_and(|trouble| trouble.swallows)
     }
 
+    /// Whether frames have to wait until it clears.
+    #[inline]
+    pub(crate) fn holds(&self) -> bool {
+        self.is_blocked() && !self.swallows()
+    }
+
     pub(crate) fn hold(&mut self, flight: u32) {
         self.trouble().held.push(flight);
+    }
+
+    /// What waits for its turn to leave.
+    pub(crate) fn backlog(&mut self, lane: Lane) -> &mut Backlog {
+        &mut self.trouble().backlogs[lane as usize]
+    }
+
+    /// Whether frames of this lane wait for their turn to leave.
+    #[inline]
+    pub(crate) fn is_backed_up(&self, lane: Lane) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| !trouble.backlogs[lane as usize].is_empty())
     }
 
     fn trouble(&mut self) -> &mut Trouble {
@@ -127,6 +148,7 @@ impl State {
     pub(crate) fn set_conditions(&mut self, from: u32, to: u32, conditions: Option<Conditions>) {
         let at = self.path(from, to);
         self.net.paths[at as usize].trouble().conditions = conditions;
+        self.hurry(at);
         self.record(TraceKind::Fault, from, u64::from(to) << 8 | 3);
     }
 
@@ -145,6 +167,16 @@ impl State {
             (path.cuts, path.clogs) = (0, 0);
             self.release(at);
         }
+    }
+
+    pub(crate) fn set_default_conditions(&mut self, conditions: Conditions) {
+        self.net.config.conditions = conditions;
+        for at in 0..self.net.paths.len() as u32 {
+            if self.net.paths[at as usize].trouble.is_some() {
+                self.hurry(at);
+            }
+        }
+        self.record(TraceKind::Fault, 0, 6);
     }
 
     /// Whether nodes are cut off in either direction: then no connection between them can live.
@@ -167,6 +199,8 @@ impl State {
         let (from, to) = (path.from, path.to);
         let held = path.trouble.as_mut().map(|trouble| std::mem::take(&mut trouble.held)).unwrap_or_default();
         self.record(TraceKind::Fault, from, u64::from(to) << 8 | 4);
+        // What waits to leave came before what was held.
+        self.hurry(at);
         for flight in held {
             self.launch(flight);
         }

@@ -219,7 +219,7 @@ impl State {
                     self.store.meters.hidden_lost += 1;
                     Response::Commit(Err(indeterminate()))
                 } else {
-                    let outcome = self.store.records.commit(batch);
+                    let outcome = self.store.records.commit(batch, !self.store.is_full);
                     if let (Outcome::Applied(committed), Some(watch)) = (&outcome, &mut self.store.watch) {
                         let version = committed.version;
                         watch(&Commit { at_ns: self.now, node: NodeId(node), incarnation, batch, version });
@@ -238,6 +238,12 @@ impl State {
                         (Outcome::Repeated(committed), false) => {
                             meters.repeats += 1;
                             Response::Commit(Ok(committed))
+                        }
+                        (Outcome::NoRoom, _) => {
+                            quark_core::reached!("sim.store.full");
+                            meters.unavailable += 1;
+                            meters.no_room += 1;
+                            Response::Commit(Err(StoreError::Unavailable("its disk is full".to_owned())))
                         }
                         (Outcome::Refused(error), _) => {
                             meters.conflicts += 1;

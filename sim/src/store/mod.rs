@@ -22,6 +22,8 @@ pub(crate) struct StoreState {
     pub(crate) records: Records,
     calls: Pool<Call>,
     pub(crate) outages: u32,
+    /// Whether it has no room for anything that would be written.
+    pub(crate) is_full: bool,
     /// How many times as long everything takes, in thousandths.
     pub(crate) slowness_milli: u32,
     pub(crate) watch: Option<CommitWatch>,
@@ -35,6 +37,7 @@ impl StoreState {
             records: Records::default(),
             calls: Pool::default(),
             outages: 0,
+            is_full: false,
             slowness_milli: 1000,
             watch: None,
             meters: StoreMeters::default(),
@@ -55,6 +58,8 @@ pub struct StoreMeters {
     pub repeats: u64,
     /// Answered with `Unavailable`.
     pub unavailable: u64,
+    /// Of these, for want of room.
+    pub no_room: u64,
     /// Answered with `Indeterminate` although they took effect.
     pub hidden_applied: u64,
     /// Answered with `Indeterminate`, and they did not take effect.

@@ -54,6 +54,8 @@ pub(crate) enum Outcome {
     /// The same batch had been committed before.
     Repeated(Committed),
     Refused(StoreError),
+    /// It would have written something, and there is no room.
+    NoRoom,
 }
 
 impl Records {
@@ -72,7 +74,7 @@ impl Records {
         found.map(|(name, row)| row.record(&range.partition, name)).collect()
     }
 
-    pub(crate) fn commit(&mut self, batch: &Batch) -> Outcome {
+    pub(crate) fn commit(&mut self, batch: &Batch, has_room: bool) -> Outcome {
         let unknown = Rows::default();
         let rows = self.partitions.get(&batch.partition).unwrap_or(&unknown);
         if let Some((_, first)) = rows.writes.iter().find(|(write_id, _)| *write_id == batch.write_id) {
@@ -82,6 +84,9 @@ impl Records {
             if let Err(error) = rows.check(&batch.partition, check) {
                 return Outcome::Refused(error);
             }
+        }
+        if !has_room {
+            return Outcome::NoRoom;
         }
         let rows = self.partitions.entry(batch.partition.clone()).or_default();
         rows.commits += 1;

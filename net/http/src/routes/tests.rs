@@ -5,7 +5,6 @@ use crate::backend::{BoxFuture, Health};
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use serde_json::json;
-use std::time::Duration;
 use tower::ServiceExt;
 
 /// Echoes calls; the method chooses the outcome.
@@ -57,7 +56,8 @@ impl Answer {
 
 async fn ask_of(backend: Fake, verb: &str, path: &str, body: impl Into<Body>) -> Answer {
     let request = Request::builder().method(verb).uri(path).body(body.into()).expect("a request");
-    let response = router(Arc::new(backend)).oneshot(request).await.expect("routes do not fail");
+    let desk = Desk { backend: Arc::new(backend), body_timeout: Duration::from_secs(30) };
+    let response = router(desk).oneshot(request).await.expect("routes do not fail");
     let status = response.status().as_u16();
     let retry_after = response.headers().get("retry-after").map(|v| v.to_str().expect("text").to_owned());
     let bytes = to_bytes(response.into_body(), 2 * BODY_BYTES_MAX).await.expect("a whole body");

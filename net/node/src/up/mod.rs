@@ -26,6 +26,7 @@ use quark_core::handshake::Hello;
 use quark_core::{Generation, SiloId, SiloName};
 use quark_env::EntropyExt;
 use quark_grpc::GrpcTransport;
+use quark_http::Limits;
 use screen::{Screen, Style};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -63,7 +64,7 @@ struct Up {
     load: Arc<Load>,
     load_task: JoinHandle<()>,
     load_stop: watch::Sender<bool>,
-    http_task: JoinHandle<std::io::Result<()>>,
+    http_task: JoinHandle<()>,
     http_stop: watch::Sender<bool>,
     silos: Vec<Supervised>,
     _lock: storage::FolderLock,
@@ -100,7 +101,8 @@ impl Up {
         let load = Arc::new(Load::new(&client.client()));
         let gateway = Gateway { client: client.client(), cluster: cluster.clone(), load: load.clone() };
         let (http_stop, http_stopping) = watch::channel(false);
-        let http_task = tokio::spawn(quark_http::serve(listener, Arc::new(gateway), until(http_stopping)));
+        let serving = quark_http::serve(listener, Arc::new(gateway), Limits::default(), until(http_stopping));
+        let http_task = tokio::spawn(serving);
         let silos = (0..usize::from(cluster.settings.silos)).map(|slot| {
             let (orders, receiver) = watch::channel(Order::Run);
             let task = supervisor::supervise(cluster.clone(), client.clone(), slot, receiver);

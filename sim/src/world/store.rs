@@ -1,0 +1,106 @@
+//! The store as the test sees it: what goes wrong with it, and what it holds.
+
+use super::WorldHandle;
+use crate::node::NodeId;
+use crate::store::Commit;
+use crate::trace::TraceKind;
+use quark_env::store::{Partition, Record, RecordKey, ScanRange, StoreError};
+
+impl WorldHandle {
+    /// The store goes dark for everyone. Outages add up.
+    pub fn begin_store_outage(&self) {
+        let mut state = self.shared.lock();
+        state.store.outages += 1;
+        state.record(TraceKind::Fault, 0, 10);
+    }
+
+    /// Ends one outage.
+    pub fn end_store_outage(&self) {
+        let mut state = self.shared.lock();
+        state.store.outages = state.store.outages.saturating_sub(1);
+        state.record(TraceKind::Fault, 0, 11);
+    }
+
+    /// One node no longer reaches the store. Cuts add up.
+    pub fn cut_store(&self, node: NodeId) {
+        let mut state = self.shared.lock();
+        state.nodes[node.index()].store_cuts += 1;
+        state.record(TraceKind::Fault, node.0, 12);
+    }
+
+    /// Heals one such cut.
+    pub fn uncut_store(&self, node: NodeId) {
+        let mut state = self.shared.lock();
+        let cuts = &mut state.nodes[node.index()].store_cuts;
+        *cuts = cuts.saturating_sub(1);
+        state.record(TraceKind::Fault, node.0, 13);
+    }
+
+    /// Whether the store has no room from now on: a commit that would write is refused as `Unavailable`. Reads, refusals
+    /// and repeats of what was committed go on.
+    pub fn set_store_full(&self, is_full: bool) {
+        let mut state = self.shared.lock();
+        state.store.is_full = is_full;
+        state.record(TraceKind::Fault, 0, u64::from(is_full) << 8 | 18);
+    }
+
+    /// From now on so many commits (in parts per million) hide their outcome; of these, so many were applied.
+    pub fn set_store_indeterminate(&self, ppm: u32, applied_ppm: u32) {
+        let mut state = self.shared.lock();
+        state.store.config.indeterminate_ppm = ppm;
+        state.store.config.applied_ppm = applied_ppm;
+        state.record(TraceKind::Fault, 0, u64::from(ppm) << 8 | 14);
+    }
+
+    /// From now on so many operations (in parts per million) take a spike longer, and all take so many thousandths of the
+    /// usual time.
+    pub fn set_store_slow(&self, spike_ppm: u32, slowness_milli: u32) {
+        let mut state = self.shared.lock();
+        state.store.config.spike_ppm = spike_ppm;
+        state.store.slowness_milli = slowness_milli;
+        state.record(TraceKind::Fault, 0, u64::from(spike_ppm) << 8 | 15);
+    }
+
+    /// The store is well again: no outage, no cut, no hidden outcome, room, usual speed.
+    pub fn heal_store(&self) {
+        let mut state = self.shared.lock();
+        let config = state.config.store;
+        state.store.config = config;
+        state.store.outages = 0;
+        state.store.is_full = false;
+        state.store.slowness_milli = 1000;
+        state.nodes.iter_mut().for_each(|node| node.store_cuts = 0);
+        state.record(TraceKind::Fault, 0, 16);
+    }
+
+    /// Makes a record unreadable until it is written again. Returns whether it exists.
+    pub fn corrupt_record(&self, key: &RecordKey, reason: &str) -> bool {
+        let mut state = self.shared.lock();
+        state.record(TraceKind::Fault, 0, 17);
+        state.store.records.corrupt(key, reason)
+    }
+
+    /// What the store holds right now, without asking it.
+    pub fn peek(&self, key: &RecordKey) -> Result<Option<Record>, StoreError> {
+        self.shared.lock().store.records.read(key)
+    }
+
+    /// All records of a partition right now, without asking the store.
+    pub fn peek_partition(&self, partition: &Partition) -> Result<Vec<Record>, StoreError> {
+        let range = ScanRange { partition: partition.clone(), from: "".into(), to: "".into() };
+        self.shared.lock().store.records.scan(&range, usize::MAX)
+    }
+
+    /// All partitions that were ever written.
+    pub fn partitions(&self) -> Vec<Partition> {
+        self.shared.lock().store.records.partitions().cloned().collect()
+    }
+
+    /// Calls `watch` for every commit, at the instant at which it takes effect. Replaces an earlier one.
+    ///
+    /// `watch` runs while the world is locked: it must not call the world.
+    pub fn watch_commits(&self, watch: impl FnMut(&Commit<'_>) + Send + 'static) {
+        let old = self.shared.lock().store.watch.replace(Box::new(watch));
+        drop(old);
+    }
+}
