@@ -9,3 +9,4 @@ pub mod sim;
 pub mod stage;
 pub mod store_conformance;
 pub mod story;
+pub mod travel;

@@ -84,6 +84,11 @@ impl SiloBuilder {
         &self.membership
     }
 
+    /// The silo's knobs.
+    pub fn silo_config(&self) -> &SiloConfig {
+        &self.config
+    }
+
     /// Starts the silo and joins the cluster. Returns once the silo serves.
     ///
     /// Errors: the membership's reason when joining is refused; nothing is left running.

@@ -14,6 +14,8 @@ pub struct Config {
     pub recheck_every: Duration,
     /// The longest time without a look at the wall clock while there is anything to wait for: it may be set forward.
     pub wall_recheck: Duration,
+    /// How often a silo asks others for the time.
+    pub ask_time_every: Duration,
     /// How many reminders a second a silo fires when it has many to catch up with.
     pub fires_per_second: u32,
     /// How many it may fire at once before that rate applies.
@@ -33,6 +35,7 @@ impl Default for Config {
             read_ahead: Duration::from_secs(5),
             recheck_every: Duration::from_secs(60),
             wall_recheck: Duration::from_secs(1),
+            ask_time_every: Duration::from_secs(10),
             fires_per_second: 1000,
             burst: 100,
             in_flight_max: 64,
@@ -52,6 +55,7 @@ impl Config {
         assert!(self.retry_min > Duration::ZERO, "a retry at once would never end");
         assert!(self.retry_max >= self.retry_min, "the longest retry is no shorter than the shortest");
         assert!(self.wall_recheck > Duration::ZERO, "the wall clock cannot be looked at all the time");
+        assert!(self.ask_time_every > Duration::ZERO, "the others cannot be asked all the time");
         assert!(self.recheck_every > Duration::ZERO, "a shard cannot be read all the time");
     }
 

@@ -19,8 +19,6 @@ pub(crate) struct Times {
     settled: bool,
 }
 
-/// How often the others are asked.
-const ASK_EVERY: Duration = Duration::from_secs(10);
 /// How long a silo that has just started waits for the first answers before it goes by its own clock.
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -81,7 +79,7 @@ impl Kernel {
             let mut times = self.reminders.clock.lock();
             times.number = number;
             times.asked = Some((number, now, others.len()));
-            times.ask_at = now + ASK_EVERY;
+            times.ask_at = now + self.config.reminders.ask_time_every;
         }
         for to in others {
             self.send_control(to, &ControlMessage::Reminder(Notice::AskTime { number }));
