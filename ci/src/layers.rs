@@ -74,6 +74,7 @@ const ROOMS: &[Room] = &[
             "quark-tokio",
             "quark-grpc",
             "quark-sqlite",
+            "quark-redis",
             "quark-http",
             "quark-testkit",
             "quark-scenarios",

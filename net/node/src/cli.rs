@@ -1,7 +1,7 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde::Deserialize;
+use crate::store_choice::StoreText;
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Virtual actors whose guarantees are checked.
@@ -14,7 +14,7 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Start a cluster on this machine: silo processes, one SQLite file, a sample bank under load
+    /// Start a cluster on this machine: silo processes, one SQLite file or Redis, a sample bank under load
     ///
     /// Shows what happens in a live view (plain lines if the output is no terminal) and serves HTTP:
     ///
@@ -78,13 +78,26 @@ pub enum SimCommand {
 /// Flags that every process has.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// Folder of the database and the logs [default: ./quark-data]
+    /// Folder of the logs, and of the database unless it is elsewhere [default: ./quark-data]
     #[arg(long, value_name = "FOLDER", env = "QUARK_DATA")]
     pub data: Option<PathBuf>,
 
     /// Name of the cluster; a database belongs to one [default: quark]
     #[arg(long, value_name = "NAME", env = "QUARK_CLUSTER")]
     pub cluster: Option<String>,
+
+    /// Where actors are stored: `sqlite`, a file in the data folder, or the URL of a Redis 7 [default: sqlite]
+    ///
+    ///   redis://[user[:password]@]host[:6379][/db][?prefix=name]        one server; rediss:// with TLS
+    ///   redis+unix:///path/of/socket[?db=0&prefix=name]                 one server, through a Unix socket
+    ///   redis+sentinel://host[:26379],host../name-of-the-primary[/db]   the server that sentinels call primary
+    ///   redis-cluster://host[:6379],host..[?prefix=name]                a Redis Cluster
+    ///
+    /// Several clusters share a server under different prefixes. A password on the command line can be read by everybody on
+    /// the machine (`ps`): write it into QUARK_STORE, or as `store = ".."` into the file of --config.
+    // Help shows the environment's values, but not this one's.
+    #[arg(long, value_name = "STORE", env = "QUARK_STORE", hide_env_values = true, verbatim_doc_comment)]
+    pub store: Option<StoreText>,
 
     /// Configuration file (TOML)
     #[arg(long, value_name = "FILE", env = "QUARK_CONFIG")]
@@ -109,10 +122,6 @@ pub struct UpFlags {
     #[arg(long, value_name = "N", env = "QUARK_RATE")]
     pub rate: Option<u32>,
 
-    /// Where actors are stored [default: sqlite]
-    #[arg(long, value_name = "STORE", env = "QUARK_STORE")]
-    pub store: Option<StoreChoice>,
-
     /// Print JSON lines instead of the live view
     #[arg(long)]
     pub json: bool,
@@ -135,12 +144,4 @@ pub struct SiloFlags {
 
     #[command(flatten)]
     pub common: Common,
-}
-
-/// The stores there are.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreChoice {
-    /// One file, shared by the processes of this machine.
-    Sqlite,
 }

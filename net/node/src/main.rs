@@ -9,6 +9,7 @@ mod signals;
 mod silo_command;
 mod sim_command;
 mod storage;
+mod store_choice;
 mod up;
 
 use clap::Parser;

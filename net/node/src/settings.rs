@@ -1,8 +1,9 @@
 //! What a node is told: flags before environment before file before defaults.
 
-use crate::cli::{Common, StoreChoice, UpFlags};
+use crate::cli::{Common, UpFlags};
 use crate::period::Period;
-use anyhow::{Context, Result, bail};
+use crate::store_choice::{StoreChoice, StoreText, without_passwords};
+use anyhow::{Context, Result, anyhow, bail};
 use quark::SiloConfig;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ pub struct File {
     silos: Option<u16>,
     http_port: Option<u16>,
     rate: Option<u32>,
-    store: Option<StoreChoice>,
+    store: Option<StoreText>,
     #[serde(default)]
     silo: SiloSection,
     #[serde(default)]
@@ -48,8 +49,10 @@ struct MembershipSection {
 pub struct Settings {
     /// The cluster's name.
     pub cluster: String,
-    /// The folder of the database and the logs.
+    /// The folder of the logs, and of the database if it is a file.
     pub data: PathBuf,
+    /// Where actors are stored.
+    pub store: StoreChoice,
     /// The configuration file, for child processes.
     pub config: Option<PathBuf>,
     /// A silo's knobs.
@@ -82,7 +85,8 @@ impl File {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        Ok(toml::from_str(text)?)
+        // Such an error quotes the line.
+        toml::from_str(text).map_err(|error| anyhow!(without_passwords(&error.to_string())))
     }
 
     fn of(common: &Common) -> Result<Self> {
@@ -104,10 +108,12 @@ impl Settings {
                 cluster.len()
             );
         }
+        let store = common.store.as_ref().or(file.store.as_ref());
         let data = common.data.clone().or_else(|| file.data.clone()).unwrap_or("quark-data".into());
         Ok(Self {
             silo: file.silo.resolve()?,
             membership: file.membership.resolve(&cluster)?,
+            store: store.map_or(Ok(StoreChoice::Sqlite), StoreText::choice)?,
             config: common.config.clone(),
             cluster,
             data,
@@ -130,8 +136,6 @@ impl UpSettings {
         if rate > RATE_MAX {
             bail!("`rate` is {rate}: the load goes up to {RATE_MAX} calls per second, 0 is none");
         }
-        // One store so far: the choice is checked by its type.
-        let StoreChoice::Sqlite = flags.store.or(file.store).unwrap_or(StoreChoice::Sqlite);
         Ok(Self {
             node: Settings::merge(&flags.common, file)?,
             silos,

@@ -10,7 +10,6 @@ use anyhow::{Context, Result, anyhow};
 use quark::Silo;
 use quark_core::handshake::Hello;
 use quark_core::{SiloName, ViewVersion};
-use quark_env::Store;
 use quark_grpc::GrpcTransport;
 use quark_tokio::{OsEntropy, TokioClock};
 use std::net::SocketAddr;
@@ -84,7 +83,7 @@ async fn start(flags: &SiloFlags) -> Result<(Silo, Arc<GrpcTransport>)> {
     let (listener, address) = listen(flags.address)?;
     Report::Listening { address: address.to_string() }.print();
     let advertised = flags.advertise.clone().unwrap_or_else(|| address.to_string());
-    let store: Arc<dyn Store> = Arc::new(storage::open(&settings.data, &settings.cluster)?);
+    let store = storage::open(&settings).await?;
     let runtime = Handle::current();
     let (clock, entropy) = (TokioClock::new(runtime.clone()), OsEntropy);
     let builder = bank::register(Silo::builder(&settings.cluster))

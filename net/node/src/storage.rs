@@ -1,17 +1,49 @@
-//! The data folder: made if it is missing, held by one `quark up` at a time, and what is in it.
+//! The store, wherever it is, and the data folder: made if it is missing, held by one `quark up` at a time.
 
+use crate::settings::Settings;
+use crate::store_choice::StoreChoice;
 use anyhow::{Context, Result, anyhow, bail};
-use quark_sqlite::{Options, SqliteStore};
+use quark_env::Store;
+use quark_redis::RedisStore;
+use quark_sqlite::SqliteStore;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::sync::Arc;
 
-/// Opens the cluster's database in the data folder.
+/// Opens the cluster's store.
 ///
-/// Errors: name the file and the remedy.
-pub fn open(data: &Path, cluster: &str) -> Result<SqliteStore> {
-    let options = Options { cluster_id: Some(cluster.into()), ..Options::default() };
-    Ok(SqliteStore::open(data.join(DATABASE), options)?)
+/// On a thread of its own: a server that does not answer is waited for, and a Ctrl-C meanwhile should be heard.
+///
+/// Errors: name the file or the server, and the remedy.
+pub async fn open(settings: &Settings) -> Result<Arc<dyn Store>> {
+    let settings = settings.clone();
+    let opened = tokio::task::spawn_blocking(move || open_blocking(&settings)).await;
+    opened.context("the store could not be opened")?
+}
+
+/// Opens the cluster's store for its complaints alone: of another cluster, a newer schema, damage, a wrong server.
+///
+/// Errors: name the file or the server, and the remedy.
+pub async fn check(settings: &Settings) -> Result<()> {
+    let settings = settings.clone();
+    // Closing it waits for its threads, so that is done there, too.
+    let checked = tokio::task::spawn_blocking(move || open_blocking(&settings).map(drop)).await;
+    checked.context("the store could not be checked")?
+}
+
+fn open_blocking(settings: &Settings) -> Result<Arc<dyn Store>> {
+    let cluster_id = Some(settings.cluster.clone());
+    Ok(match &settings.store {
+        StoreChoice::Sqlite => {
+            let options = quark_sqlite::Options { cluster_id, ..Default::default() };
+            Arc::new(SqliteStore::open(settings.data.join(DATABASE), options)?)
+        }
+        StoreChoice::Redis(url) => {
+            let options = quark_redis::Options { cluster_id, ..Default::default() };
+            Arc::new(RedisStore::open(url, options).context("cannot use the Redis of --store")?)
+        }
+    })
 }
 
 /// Makes the data folder.

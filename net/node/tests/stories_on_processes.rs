@@ -1,5 +1,7 @@
 //! The stories that need nothing of a simulation, told to real processes: `kill -9`, SIGSTOP, and cut links.
 
+#[path = "../../redis/tests/server/mod.rs"]
+mod server;
 mod stage;
 
 use quark_env::Clock;
@@ -8,18 +10,24 @@ use quark_testkit::checkers::{Checker, Ledger, Linearizable, check_all};
 use quark_testkit::recorder::Recorder;
 use quark_testkit::story::Tale;
 use quark_tokio::TokioClock;
+use server::Server;
 use stage::RealStage;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// Tells the story with this seed; returns how often a cut held something back.
+/// Tells the story with this seed, its store in a file; returns how often a cut held something back.
 fn tell(name: &str, seed: u64) -> u64 {
+    tell_on(name, seed, "sqlite".into())
+}
+
+/// The same with a store anywhere.
+fn tell_on(name: &str, seed: u64, store: String) -> u64 {
     let scenario = stories::all().into_iter().find(|s| s.name == name).expect("there is such a story");
     let anywhere = scenario.anywhere.expect("it can be told anywhere");
     let folder = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (tale, history, held) = runtime.block_on(async {
-        let stage = Arc::new(RealStage::new(folder.path().to_owned()));
+        let stage = Arc::new(RealStage::new(folder.path().to_owned(), store));
         let clock = TokioClock::new(Handle::current());
         let recorder = Recorder::new(Arc::new(move || clock.now()));
         let tale = Tale::new(stage.clone(), seed, Some(recorder.clone()));
@@ -45,6 +53,26 @@ fn crash_no_leave() {
 #[test]
 fn zombie_silo() {
     tell("zombie-silo", 1);
+}
+
+#[test]
+fn crash_no_leave_on_redis() {
+    let server = Server::start(&[]);
+    tell_on("crash-no-leave", 1, server.url());
+    stored_in(&server);
+}
+
+#[test]
+fn zombie_silo_on_redis() {
+    let server = Server::start(&[]);
+    tell_on("zombie-silo", 1, server.url());
+    stored_in(&server);
+}
+
+/// A story that was told on another store proves nothing about this one.
+fn stored_in(server: &Server) {
+    let text = server.text(&["INFO", "keyspace"]);
+    assert!(text.contains("db0:keys="), "nothing is in this Redis: {text}");
 }
 
 #[test]

@@ -129,12 +129,13 @@ impl Address {
     pub(crate) fn parse(url: &str) -> Result<Self, UrlError> {
         let (scheme, rest) =
             url.split_once("://").ok_or_else(|| UrlError::Scheme { found: String::new() })?;
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        // The last `@`: hosts have none, and a password that was not escaped should not become a host.
+        // The last `@`, and before the `?` is looked for: neither hosts nor parameters have one, and a password that was
+        // not escaped should not become a host, a port or a parameter, which errors repeat.
         let (user, rest) = match rest.rsplit_once('@') {
             Some((user, rest)) => (Some(user), rest),
             None => (None, rest),
         };
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (tls, kind) = match scheme {
             "redis" | "rediss" => (scheme == "rediss", Kind::One),
             "redis+unix" => (false, Kind::Unix),

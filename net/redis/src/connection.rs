@@ -247,7 +247,9 @@ pub(crate) async fn ask(
 
 /// Finds the words for a connection that did not come about.
 fn explain(shared: &Shared, endpoint: &Endpoint, error: &RedisError) -> OpenError {
-    let (server, reason) = (endpoint.to_string(), error.to_string());
+    let server = endpoint.to_string();
+    // In one line: those of the parser come in several.
+    let reason = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     if error.kind() == ErrorKind::AuthenticationFailed {
         return OpenError::Authentication { server };
     }

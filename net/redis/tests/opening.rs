@@ -8,9 +8,8 @@ use quark_env::store::{Batch, RecordKey, ScanRange, StoreError};
 use quark_redis::{OpenError, Options, RedisStore, Secret};
 use quark_testkit::store_conformance::block_on;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use server::pretender::{old_server, pretender};
 use server::{Server, exists, free_port};
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
@@ -79,33 +78,9 @@ fn nobody_there_is_not_the_same_as_no_such_host() {
     assert!(matches!(refused("redis://a:b", hasty()), OpenError::Url(_)));
 }
 
-/// Somebody who answers each line with what the function says; `None` hangs up.
-fn pretender(answer: fn(&str) -> Option<&'static str>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("redis://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let mut writer = stream.try_clone().unwrap();
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                match answer(&line) {
-                    Some(text) if writer.write_all(text.as_bytes()).is_ok() => {}
-                    _ => break,
-                }
-            }
-        }
-    });
-    url
-}
-
 #[test]
 fn a_server_that_is_too_old_is_told_by_its_version() {
-    let url = pretender(|line| match line {
-        "HELLO" => Some("%1\r\n+server\r\n+redis\r\n"),
-        "SETINFO" => Some("+OK\r\n"),
-        "INFO" => Some("$42\r\nredis_version:6.2.0\r\nrole:master\r\nmode:x\r\n\r\n"),
-        _ => Some(""),
-    });
-    let error = refused(&url, hasty());
+    let error = refused(&old_server(), hasty());
     assert!(matches!(&error, OpenError::OldServer { found, .. } if found == "6.2.0"), "{error:?}");
     let url = pretender(|line| match line {
         "HELLO" => Some("-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n"),

@@ -48,7 +48,7 @@ fn a_wrong_file_is_refused_with_key_value_and_what_is_allowed() {
         ("silos = 0", &["silos", "0", "64"]),
         ("silos = \"three\"", &["silos", "three"]),
         ("rate = 1000000", &["rate", "1000000", "100000"]),
-        ("store = \"oracle\"", &["oracle", "sqlite"]),
+        ("store = \"oracle\"", &["`oracle`", "`sqlite`", "redis://"]),
         ("cluster = \"\"", &["cluster", "1 to 64"]),
         ("silos", &["silos"]),
     ] {
@@ -57,4 +57,31 @@ fn a_wrong_file_is_refused_with_key_value_and_what_is_allowed() {
             assert!(text.contains(part), "`{file}` should name `{part}`:\n{text}");
         }
     }
+}
+
+#[test]
+fn a_store_is_chosen_by_flag_before_file_before_default() {
+    let store = |arguments: &[&str], file: &str| resolve(arguments, file).expect("good").node.store;
+    let file = "store = \"redis://file\"";
+    assert_eq!(store(&[], ""), StoreChoice::Sqlite);
+    assert_eq!(store(&[], file), StoreChoice::Redis("redis://file".into()));
+    assert_eq!(store(&["--store", "redis://flag"], file), StoreChoice::Redis("redis://flag".into()));
+    assert_eq!(store(&["--store", "sqlite"], file), StoreChoice::Sqlite);
+}
+
+#[test]
+fn a_password_in_the_file_is_not_repeated_whatever_is_wrong() {
+    for file in [
+        "store = \"redis://u:hunter2@h",
+        "stor = \"redis://u:hunter2@h\"",
+        "store = redis://u:hunter2@h",
+        "store = \"redis:/u:hunter2@h\"",
+        "silos = \"redis://u:hunter2@h\"",
+        "store = [\"redis://u:hunter2@h\"]",
+    ] {
+        let text = refusal(file);
+        assert!(!text.contains("hunter2"), "{file}: {text}");
+    }
+    let settings = resolve(&["--store", "redis://u:hunter2@h"], "").expect("good");
+    assert!(!format!("{settings:?}").contains("hunter2"), "{settings:?}");
 }

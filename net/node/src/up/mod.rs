@@ -1,7 +1,7 @@
 //! `quark up`: a cluster on this machine.
 //!
 //! This process hosts no actor. It supervises the silo processes, calls them as any client would, and shows what they
-//! tell. Starting goes from what can fail for reasons of the user's (settings, folder, database, port) to what cannot,
+//! tell. Starting goes from what can fail for reasons of the user's (settings, folder, store, port) to what cannot,
 //! so that a mistake costs a line of text and leaves no process behind.
 
 mod cluster;
@@ -82,8 +82,8 @@ impl Up {
         storage::make_folder(&node.data)?;
         let lock = storage::FolderLock::take(&node.data)?;
         log_to_file(&node.data)?;
-        // Opened once for its complaints: of another cluster, a newer schema, damage. The silos open it for good.
-        drop(storage::open(&node.data, &node.cluster)?);
+        // Before any silo runs, which will open it for good.
+        storage::check(node).await?;
         let listener = bind_http(settings.http_port).await?;
         let url = format!("http://{}", listener.local_addr().context("the HTTP socket has an address")?);
 

@@ -3,6 +3,7 @@
 use super::cluster::{Cluster, Process};
 use crate::report::Report;
 use crate::silo_command::EXIT_HAD_TO_STOP;
+use crate::store_choice::STORE_VARIABLE;
 use anyhow::{Context, Result, bail};
 use quark::ClusterClient;
 use std::fs::File;
@@ -87,6 +88,8 @@ impl Life {
             command.arg("--config").arg(config);
         }
         let child = command
+            // Not as an argument, which everybody on the machine can read: there may be a password in it.
+            .env(STORE_VARIABLE, node.store.text())
             // Its end tells the silo to stop, also when this process is killed.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

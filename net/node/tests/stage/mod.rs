@@ -34,6 +34,7 @@ pub struct RealStage(Arc<Inner>);
 
 struct Inner {
     folder: PathBuf,
+    store: String,
     clock: TokioClock,
     network: Network,
     silos: Mutex<BTreeMap<String, Process>>,
@@ -63,10 +64,11 @@ struct Counters {
 }
 
 impl RealStage {
-    /// A stage whose cluster lives in this folder.
-    pub fn new(folder: PathBuf) -> Self {
+    /// A stage whose cluster lives in this folder, with its store where `QUARK_STORE` would say `store`.
+    pub fn new(folder: PathBuf, store: String) -> Self {
         Self(Arc::new(Inner {
             folder,
+            store,
             clock: TokioClock::new(Handle::current()),
             network: Network::default(),
             silos: Mutex::default(),
@@ -89,6 +91,7 @@ impl RealStage {
             .args(["silo", "--name", name, "--cluster", CLUSTER, "--data"])
             .arg(&self.0.folder)
             .args(["--advertise", &door.to_string()])
+            .env("QUARK_STORE", &self.0.store)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -98,7 +98,7 @@ fn wrong_settings_are_named_with_what_is_allowed() {
     }
     refuses(&["--data", data, "--config", "/nowhere.toml"], &["/nowhere.toml", "--config"]);
     refuses(&["--data", data, "--rate", "fast"], &["'fast'", "--rate"]);
-    refuses(&["--data", data, "--store", "oracle"], &["'oracle'", "sqlite"]);
+    refuses(&["--data", data, "--store", "oracle"], &["`oracle`", "`sqlite`", "redis://"]);
     refuses(&["--data", data, "--cluster", ""], &["cluster name", "1 to 64"]);
     let (code, text) = ends(&["up", "--silos", "0", "--data", data]);
     assert!(code == Some(1) && text.contains("`silos` is 0") && text.contains("1 to 64"), "{text}");
@@ -124,7 +124,9 @@ fn help_and_version_are_there() {
     assert!(code == Some(0) && text.starts_with("quark 0."), "{text}");
     let (code, text) = ends(&["up", "--help"]);
     assert_eq!(code, Some(0));
-    for part in ["--silos", "--data", "--http-port", "--rate", "--json", "Ctrl-C"] {
+    for part in
+        ["--silos", "--data", "--store", "redis-cluster://", "--http-port", "--rate", "--json", "Ctrl-C"]
+    {
         assert!(text.contains(part), "{text}");
     }
     let (code, text) = ends(&["--help"]);

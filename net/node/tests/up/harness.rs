@@ -28,8 +28,14 @@ pub fn quark(arguments: &[&str]) -> Command {
 
 /// A command that ends by itself: its code and what it said.
 pub fn ends(arguments: &[&str]) -> (Option<i32>, String) {
-    let mut child =
-        quark(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    ends_with(arguments, &[])
+}
+
+/// The same with variables in its environment.
+pub fn ends_with(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = quark(arguments);
+    command.envs(variables.iter().copied());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let status = wait(&mut child).unwrap_or_else(|| {
         let _ = child.kill();
         panic!("`quark {}` did not end", arguments.join(" "))
@@ -73,9 +79,15 @@ impl Up {
 
     /// Starts a cluster in a folder; returns once it serves HTTP.
     pub fn start_in(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(folder, arguments, &[])
+    }
+
+    /// Starts a cluster in a folder with variables in its environment; returns once it serves HTTP.
+    pub fn start_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let data = folder.to_str().expect("a path that is text");
         let mut child = quark(&["up", "--json", "--http-port", "0", "--data", data])
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");

@@ -4,7 +4,7 @@ use crate::harness::{Up, is_alive, signal, wait_gone};
 use serde_json::json;
 
 /// Deposits until it is acknowledged; returns how many deposits may have happened.
-fn deposit_surely(up: &Up, account: &str) -> u64 {
+pub fn deposit_surely(up: &Up, account: &str) -> u64 {
     for attempt in 1.. {
         let answer = up.call(&format!("account/{account}/deposit"), r#"{"amount":1}"#);
         if answer.status == 200 {

@@ -4,4 +4,8 @@ mod bad_input;
 mod harness;
 mod http;
 mod life;
+mod redis_store;
+mod redis_wrong;
+#[path = "../../../redis/tests/server/mod.rs"]
+mod server;
 mod terminal;

@@ -69,7 +69,13 @@ fn a_wrong_url_is_told_what_is_wrong() {
 
 #[test]
 fn a_password_is_never_shown() {
-    for url in ["redis://u:hunter2@a", "redis://u:hunter2@a:bad", "redis://u:hunter2%@a", "x://u:hunter2@a"] {
+    for url in [
+        "redis://u:hunter2@a",
+        "redis://u:hunter2@a:bad",
+        "redis://u:hunter2%@a",
+        "x://u:hunter2@a",
+        "redis://u:hunter2?x=hunter2@a:bad",
+    ] {
         let shown = format!("{:?}", Address::parse(url));
         assert!(!shown.contains("hunter2"), "{shown}");
     }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod pretender;
 pub mod proxy;
 
 use std::io::{BufRead, BufReader};
