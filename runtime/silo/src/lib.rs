@@ -66,6 +66,7 @@ pub mod membership;
 mod message;
 mod observer;
 mod outbound;
+mod own_call;
 mod parked;
 mod pending;
 mod placing;
