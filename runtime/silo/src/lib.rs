@@ -76,6 +76,7 @@ mod routes;
 mod silo;
 mod supervision;
 mod sweeper;
+mod timers;
 mod turns;
 
 pub use actor::Actor;
@@ -93,3 +94,4 @@ pub use quark_macros::actor;
 pub use reminders::{Reminder, ReminderError, ReminderStatus, Reminders, Tick};
 pub use serde::{Deserialize, Serialize};
 pub use silo::{Client, Silo, SiloBuilder, SiloStatus, StartError};
+pub use timers::{TimerError, TimerStatus, Timers};
