@@ -6,6 +6,7 @@ use crate::durable::Claim;
 use crate::message::Message;
 use crate::registry::KindEntry;
 use crate::routes::PointHasher;
+use crate::timers::{Clockwork, TimerTable};
 use indexmap::IndexMap;
 use parking_lot::Mutex;
 use quark_core::directory::Registration;
@@ -33,6 +34,7 @@ pub(crate) struct Activation {
     pub body: BodyCell,
     /// Everything that a short lock guards.
     pub mail: Mutex<Mail>,
+    pub timers: TimerTable,
     epoch: AtomicU64,
     born: Instant,
     /// It has lived for long enough that nothing sent before its birth can still be under way.
@@ -67,6 +69,7 @@ impl Activation {
         registration: Registration,
         serial: u64,
         mailbox: Mailbox<Message>,
+        clockwork: Arc<Clockwork>,
         now: Instant,
     ) -> Self {
         Self {
@@ -83,6 +86,7 @@ impl Activation {
                 doomed: None,
                 seen: IndexMap::default(),
             }),
+            timers: TimerTable::new(clockwork),
             epoch: AtomicU64::new(0),
             born: now,
             settled: AtomicBool::new(false),

@@ -101,6 +101,7 @@ impl Kernel {
             idempotency: None,
             headers: Arc::from([]),
             hops: 0,
+            tick: None,
         }
     }
 
@@ -124,7 +125,7 @@ impl Kernel {
     fn remove(self: &Arc<Self>, activation: &Arc<Activation>, reason: &str) -> Vec<Message> {
         activation.turn.seal();
         let now = self.env.clock.now();
-        let waiting = {
+        let mut waiting = {
             let mut directory = self.directory.lock();
             self.catalog.remove(activation);
             directory.core.gone(now, &activation.id, activation.registration);
@@ -132,9 +133,12 @@ impl Kernel {
             mail.closed = true;
             mail.box_.drain()
         };
+        activation.timers.close();
         activation.advance(lifecycle::Event::Ended);
         self.observe(|| Event::Deactivated { actor: &activation.id, epoch: activation.epoch(), reason });
         self.after_directory_call(Vec::new());
+        // A tick is for this activation alone.
+        waiting.retain(|message| message.tick.is_none());
         waiting
     }
 

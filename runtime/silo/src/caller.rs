@@ -60,6 +60,7 @@ impl Scope {
             idempotency: request.idempotency,
             headers,
             hops: 0,
+            tick: None,
         };
         (message, request.method_name)
     }

@@ -1,11 +1,13 @@
 //! What a turn knows of its surroundings.
 
+use crate::activation::Activation;
 use crate::actor::Actor;
 use crate::call::{ActorHandle, Issuer};
 use crate::reminders::{ReminderError, Reminders, Tick, TurnReminders};
+use crate::timers::Timers;
 use quark_core::{ActorId, ActorIdError, Epoch, Instant, SiloId, WallTime};
 use quark_env::Clock;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// Handed to every turn that asks for it: who am I, where, until when, and a way to call others.
@@ -23,6 +25,8 @@ pub struct ActorContext {
     pub(crate) headers: Arc<[(String, String)]>,
     /// In an exclusive turn of a durable kind.
     pub(crate) reminders: Option<Arc<TurnReminders>>,
+    /// Weak, lest an actor that keeps its context keep itself in memory.
+    pub(crate) activation: Weak<Activation>,
 }
 
 impl ActorContext {
@@ -98,6 +102,49 @@ impl ActorContext {
                 reason: "is not durable, or this turn takes `&self`, or is a hook",
             }),
         }
+    }
+
+    /// This activation's timers, to be set, cancelled and listed. What a timer calls is an ordinary method, in an
+    /// ordinary turn: it overlaps with no other turn that the method could not overlap with, and never with itself.
+    ///
+    /// Timers are kept in memory only. They end with this activation, however it ends (a reminder does not), so they are
+    /// best set in `on_activate`. A tick does not count as use: an actor that only its timers call is collected after
+    /// [`SiloConfig::idle_after`](crate::SiloConfig::idle_after), and its timers with it.
+    ///
+    /// A timer is set or cancelled at once, in any turn and any hook. If the turn's commit fails, the activation ends, and
+    /// the timer with it. A tick's turn has the silo's default deadline, and no request context. Nobody waits for its
+    /// outcome: a panic is supervised as any other, an error is a dead letter.
+    ///
+    /// ```
+    /// use quark::ActorContext;
+    /// use std::time::Duration;
+    ///
+    /// #[derive(Default)]
+    /// struct Gauge { read: u64, sent: u64 }
+    ///
+    /// #[quark::actor(kind = "gauge")]
+    /// impl Gauge {
+    ///     #[quark(on_activate)]
+    ///     async fn start(&mut self, ctx: &ActorContext) -> Result<(), String> {
+    ///         let flush = ctx.myself::<Self>().flush();
+    ///         ctx.timers().every("flush", Duration::from_secs(1), flush).map_err(|e| e.to_string())
+    ///     }
+    ///
+    ///     fn add(&mut self, amount: u64) {
+    ///         self.read += amount;
+    ///     }
+    ///
+    ///     fn flush(&mut self) {
+    ///         self.sent += std::mem::take(&mut self.read);
+    ///     }
+    ///
+    ///     fn close(&mut self, ctx: &ActorContext) -> bool {
+    ///         ctx.timers().cancel("flush")
+    ///     }
+    /// }
+    /// ```
+    pub fn timers(&self) -> Timers<'_> {
+        Timers { actor: &self.id, activation: &self.activation, clock: &*self.clock }
     }
 
     /// A reference to this actor itself: for what is to be called later. Awaited within a turn it is a deadlock.

@@ -102,6 +102,7 @@ impl Kernel {
         self.lease.hold(Instant::ZERO);
         self.fail_calls_to(|_| true, "the silo stopped itself while the call was under way");
         self.bounce_held();
+        self.timers.close();
         self.observe(|| Event::Stopped { reason });
         self.stopped.notify_waiters();
     }

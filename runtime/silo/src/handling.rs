@@ -38,6 +38,9 @@ pub(crate) async fn execute(
     if kernel.env.clock.now() >= message.deadline && !mutant!("m23") {
         reached!("turns.deadline_before_run");
         kernel.finish(&message, Failure::DeadlineBeforeRun.into());
+        if let Some(timer) = &message.tick {
+            kernel.put_off(activation, timer);
+        }
         return After::Keep;
     }
     let (ended, after) = if message.method == FIRE {
@@ -47,6 +50,9 @@ pub(crate) async fn execute(
         take_turn(kernel, activation, &message, access, reminders).await
     };
     kernel.finish(&message, ended);
+    if let (Some(timer), After::Keep) = (&message.tick, &after) {
+        kernel.tick_ended(activation, timer);
+    }
     after
 }
 
@@ -141,6 +147,12 @@ async fn take_turn(
         });
     };
     let handler = async {
+        // At the last moment: a turn that ended just now may have cancelled it.
+        if let Some(timer) = &message.tick
+            && !activation.timers.take(timer)
+        {
+            return None;
+        }
         started();
         let dispatch = match method.access {
             // SAFETY: an exclusive method runs only while this task holds the turn exclusively: it began it so, or
@@ -154,14 +166,15 @@ async fn take_turn(
                 .as_ref()
                 .map(|body| body.call_ref(&context, message.method, &message.args)),
         };
-        match dispatch.expect("a turn runs only after the body is in place") {
+        Some(match dispatch.expect("a turn runs only after the body is in place") {
             Dispatch::Ready(result) => result,
             Dispatch::Future(future) => future.await,
-        }
+        })
     };
     let outcome = Guarded::new(kernel, handler).await;
     let (ended, after) = match outcome {
-        Ok(Ok(result)) => {
+        Ok(Ok(None)) => return (Ended::Ok(Bytes::new()), After::Keep),
+        Ok(Ok(Some(result))) => {
             let held = access;
             conclude(kernel, activation, message, result, held, method.access, reminders.as_deref()).await
         }
@@ -349,5 +362,6 @@ pub(crate) fn context_of(
         issuer: Arc::new(scope),
         headers: message.headers.clone(),
         reminders,
+        activation: Arc::downgrade(activation),
     }
 }

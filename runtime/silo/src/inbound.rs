@@ -113,6 +113,7 @@ impl Kernel {
             idempotency: envelope.idempotency,
             headers: envelope.headers.into(),
             hops: envelope.hops,
+            tick: None,
         };
         self.stats.received.fetch_add(1, Ordering::Relaxed);
         if let Err(failure) = self.check_serving() {

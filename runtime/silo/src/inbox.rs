@@ -158,6 +158,7 @@ mod tests {
             idempotency: None,
             headers: Arc::from([]),
             hops: 0,
+            tick: None,
         }
     }
 

@@ -17,6 +17,7 @@ use crate::reminders;
 use crate::routes::Routes;
 use crate::supervision::Supervision;
 use crate::sweeper::Sweeper;
+use crate::timers::Clockwork;
 use parking_lot::Mutex;
 use quark_core::ring::Ring;
 use quark_core::view::View;
@@ -46,6 +47,7 @@ pub(crate) struct Kernel {
     pub roads: Mutex<Roads>,
     pub early: Early,
     pub reminders: reminders::Service,
+    pub timers: Arc<Clockwork>,
     pub lease: Lease,
     pub supervision: Mutex<Supervision>,
     pub membership: OnceLock<Handle>,
@@ -110,6 +112,7 @@ impl Kernel {
             roads: Mutex::default(),
             early: Early::default(),
             reminders: reminders::Service::default(),
+            timers: Arc::new(Clockwork::new(env.clock.now())),
             lease: Lease::default(),
             supervision: Mutex::default(),
             membership: OnceLock::new(),

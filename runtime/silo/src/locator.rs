@@ -160,6 +160,7 @@ impl Kernel {
             registration,
             serial,
             Mailbox::new(limits),
+            self.timers.clone(),
             self.env.clock.now(),
         ));
         self.catalog.insert(activation.clone());

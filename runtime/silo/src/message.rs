@@ -1,6 +1,7 @@
 //! A call on its way to an activation, whether it came from this silo or by the wire.
 
 use crate::error::Failure;
+use crate::timers::Timer;
 use bytes::Bytes;
 use quark_core::wire::{CallId, IdempotencyKey};
 use quark_core::{ActorId, Instant, MethodId, SiloId};
@@ -45,6 +46,8 @@ pub(crate) struct Message {
     pub idempotency: Option<IdempotencyKey>,
     pub headers: Headers,
     pub hops: u8,
+    /// The timer whose tick this is.
+    pub tick: Option<Arc<Timer>>,
 }
 
 impl Message {

@@ -105,6 +105,7 @@ impl SiloBuilder {
         spawn("sweep", Box::pin(sweep(kernel.clone())));
         spawn("collect", Box::pin(collect(kernel.clone())));
         spawn("directory", Box::pin(kernel.clone().tend_directory()));
+        spawn("timers", Box::pin(kernel.clone().keep_time()));
         if kernel.registry.has_durable() {
             spawn("reminders", Box::pin(kernel.clone().remind()));
         }
@@ -202,6 +203,7 @@ impl Silo {
             forwarded: kernel.forwarded.lock().len(),
             parked: kernel.parked.lock().len(),
             early: kernel.early.len(),
+            timers: kernel.timers.len(),
             routes: kernel.routes.lock().len(),
             turns: kernel.stats.turns.load(Ordering::Relaxed),
             commits: kernel.stats.commits.load(Ordering::Relaxed),
@@ -318,6 +320,8 @@ pub struct SiloStatus {
     pub parked: usize,
     /// Messages that wait for an earlier one of their sender.
     pub early: usize,
+    /// Volatile timers that wait for their time.
+    pub timers: usize,
     /// Route hints.
     pub routes: usize,
     /// Turns run since the start.

@@ -67,7 +67,7 @@ impl Kernel {
         }
     }
 
-    fn enqueue(self: &Arc<Self>, activation: &Arc<Activation>, message: Message) {
+    pub(crate) fn enqueue(self: &Arc<Self>, activation: &Arc<Activation>, message: Message) {
         if message.reply_to != ReplyTo::Nobody && message.chain.contains(&activation.id) {
             reached!("turns.deadlock");
             let mut path = message.chain.to_vec();
@@ -79,7 +79,10 @@ impl Kernel {
             if mail.closed {
                 drop(mail);
                 reached!("turns.closed_mailbox");
-                return self.route(message);
+                // A tick is for this activation alone.
+                return if message.tick.is_none() {
+                    self.route(message)
+                };
             }
             let bytes = message.bytes();
             match mail.box_.admit(Lane::User, message, bytes) {
@@ -89,6 +92,9 @@ impl Kernel {
         };
         if let Some(message) = rejected {
             reached!("turns.overloaded");
+            if let Some(timer) = &message.tick {
+                return self.put_off(activation, timer);
+            }
             let failure = Failure::Overloaded {
                 what: format!("the mailbox of {}", activation.id),
                 retry_after: Duration::from_millis(100),
@@ -101,7 +107,12 @@ impl Kernel {
         }
     }
 
-    fn start_turn(self: &Arc<Self>, activation: Arc<Activation>, message: Message, access: Access) {
+    pub(crate) fn start_turn(
+        self: &Arc<Self>,
+        activation: Arc<Activation>,
+        message: Message,
+        access: Access,
+    ) {
         let deep = message.chain.len() >= NEST_MAX;
         let turns = Box::pin(run(self.clone(), activation, Some(message), access));
         if deep {

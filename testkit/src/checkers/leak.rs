@@ -3,6 +3,7 @@
 use super::silos::Silos;
 use super::{Checker, Verdict};
 use crate::history::{History, SiloEvent, What, WorldEvent};
+use quark::{SiloStatus, Timers};
 use quark_core::Instant;
 use quark_core::SiloId;
 use quark_core::wire::CallId;
@@ -40,6 +41,7 @@ impl Checker for Leaks {
                         ("forwarded calls", status.forwarded),
                         ("parked replies", status.parked),
                         ("early messages", status.early),
+                        ("timers without an activation", orphaned_timers(status)),
                     ];
                     for (what, size) in left {
                         verdict.require("P17", record.at, size == 0, || {
@@ -65,11 +67,15 @@ impl Checker for Leaks {
     }
 }
 
+/// Timers that no activation can have. An activation that is quiet may have some of its own.
+fn orphaned_timers(status: &SiloStatus) -> usize {
+    status.timers.saturating_sub(status.activations.saturating_mul(Timers::COUNT_MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::script::{Script, broken, issued, outcome, rejected, silo};
     use super::*;
-    use quark::SiloStatus;
 
     fn sample(pending: usize) -> WorldEvent {
         WorldEvent::Sampled { silo: silo("a#1"), status: SiloStatus { pending, ..SiloStatus::default() } }
@@ -88,6 +94,18 @@ mod tests {
     fn nothing_is_left_when_all_is_quiet() {
         assert_eq!(rejected(&Leaks, &valid()), "drop 2, swap 2");
         assert_eq!(broken(&Leaks, valid().world(sample(1))), ["P17"]);
+    }
+
+    #[test]
+    fn a_timer_needs_an_activation() {
+        let quiet = |activations, timers| {
+            let status = SiloStatus { activations, timers, ..SiloStatus::default() };
+            let sampled = WorldEvent::Sampled { silo: silo("a#1"), status };
+            broken(&Leaks, Script::new().world(WorldEvent::Quiet).world(sampled))
+        };
+        assert_eq!(quiet(0, 1), ["P17"]);
+        assert_eq!(quiet(1, 1), [] as [&str; 0]);
+        assert_eq!(quiet(1, Timers::COUNT_MAX + 1), ["P17"]);
     }
 
     #[test]

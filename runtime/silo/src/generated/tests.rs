@@ -161,6 +161,7 @@ fn context(key: &str) -> ActorContext {
         issuer,
         headers: Arc::new([]),
         reminders: None,
+        activation: std::sync::Weak::new(),
     }
 }
 

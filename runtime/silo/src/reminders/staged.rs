@@ -2,8 +2,7 @@
 
 use super::row::{self, Plan, ReminderRow, Rows};
 use crate::call::Call;
-use crate::error::Failure;
-use bytes::Bytes;
+use crate::own_call::{NAME_BYTES_MAX, OwnCall, Unfit};
 use parking_lot::Mutex;
 use quark_core::reminder::IndexRow;
 use quark_core::schedule::{MissedPolicy, Schedule};
@@ -12,12 +11,8 @@ use quark_env::store::Op;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The longest name of a reminder in bytes.
-pub const NAME_BYTES_MAX: usize = 128;
 /// The most reminders of one actor.
 pub const REMINDERS_MAX: usize = 64;
-/// The largest arguments of the call that a reminder makes, in bytes.
-pub const ARGS_BYTES_MAX: usize = 64 << 10;
 
 /// What is to be set: a name, a schedule, and what happens to occurrences that nobody was there to fire.
 ///
@@ -265,9 +260,6 @@ impl Reminders<'_> {
     /// Errors: each names what is wrong; nothing is set then.
     pub fn set<R, E>(&self, reminder: Reminder, call: Call<R, E>) -> Result<(), ReminderError> {
         let name = reminder.name.clone();
-        if name.is_empty() || name.len() > NAME_BYTES_MAX {
-            return Err(ReminderError::Name { name });
-        }
         let plan = self.plan(reminder, call)?;
         let known = self.turn.now(&name);
         if known.as_ref().is_some_and(|row| row.plan == plan) {
@@ -284,27 +276,20 @@ impl Reminders<'_> {
     }
 
     fn plan<R, E>(&self, reminder: Reminder, call: Call<R, E>) -> Result<Plan, ReminderError> {
-        let request = call.into_request().map_err(|failure| match failure {
-            Failure::BadArguments { method, reason } => ReminderError::Arguments { method, reason },
-            other => ReminderError::Arguments { method: "?".into(), reason: other.to_string() },
+        let call = OwnCall::new(self.actor, &reminder.name, call).map_err(|unfit| match unfit {
+            Unfit::Name(name) => ReminderError::Name { name },
+            Unfit::NotOurs(target) => ReminderError::NotOurs { actor: self.actor.clone(), target },
+            Unfit::Arguments { method, reason } => ReminderError::Arguments { method, reason },
         })?;
-        if request.actor != *self.actor {
-            return Err(ReminderError::NotOurs { actor: self.actor.clone(), target: request.actor });
-        }
-        if request.shared {
-            return Err(ReminderError::SharedMethod { method: request.method_name });
-        }
-        if request.args.len() > ARGS_BYTES_MAX {
-            let reason = format!("they have {} bytes, the limit is {ARGS_BYTES_MAX}", request.args.len());
-            return Err(ReminderError::Arguments { method: request.method_name.into(), reason });
+        if call.shared {
+            return Err(ReminderError::SharedMethod { method: call.method_name });
         }
         Ok(Plan {
             schedule: reminder.schedule,
             policy: reminder.policy,
             grace: reminder.grace,
-            method: request.method,
-            // Copied: the arguments may be a slice of something large.
-            args: Bytes::copy_from_slice(&request.args),
+            method: call.method,
+            args: call.args,
         })
     }
 
