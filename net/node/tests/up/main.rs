@@ -4,6 +4,7 @@ mod bad_input;
 mod harness;
 mod http;
 mod life;
+mod redis_dark;
 mod redis_store;
 mod redis_wrong;
 #[path = "../../../redis/tests/server/mod.rs"]
