@@ -2,3 +2,4 @@
 #![deny(missing_docs)]
 
 pub mod frames;
+pub mod real_silo;

@@ -25,21 +25,17 @@ use quark::core::handshake::Hello;
 use quark::core::ring::Ring;
 use quark::core::{ActorId, Generation, SiloId, SiloName};
 use quark::{Actor, ActorContext, Client, Silo};
-use quark_bench::frames;
-use quark_env::{Clock, Entropy, Store, Transport};
+use quark_bench::{frames, real_silo};
+use quark_env::Transport;
 use quark_grpc::GrpcTransport;
-use quark_sqlite::{Options, SqliteStore};
-use quark_tokio::{OsEntropy, TokioClock};
 use serde_json::json;
 use std::cell::{Cell, RefCell};
 use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::runtime::Handle;
 use tokio::task::LocalSet;
 
 #[global_allocator]
@@ -84,23 +80,6 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A silo in the folder, with a transport that has to be kept.
-async fn start(data: &Path, name: &str) -> Result<(Silo, Arc<GrpcTransport>)> {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data.join("bench.sqlite"), Options::default())?);
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    let builder = Silo::builder("bench").actor::<Mirror>();
-    let clock: Arc<dyn Clock> = Arc::new(TokioClock::new(Handle::current()));
-    let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-    let newcomer = builder.newcomer(SiloName::new(name)?, &address.to_string());
-    let config = builder.membership_config();
-    let id = quark::membership::join_identity(&clock, &entropy, &store, config, &newcomer).await?;
-    let hello = Hello::new("bench", id, builder.contract_digest());
-    let transport = GrpcTransport::listen_on(listener, quark_grpc::Config::new(address, hello))?;
-    let env = quark_tokio::world(&Handle::current(), transport.clone(), store);
-    Ok((builder.start(env, &address.to_string()).await?, transport))
-}
-
 /// A transport without a silo, for the frames.
 fn bare(name: &str) -> Result<Arc<GrpcTransport>> {
     let hello = Hello::new("frames", SiloId::new(SiloName::new(name)?, Generation(1)), 0);
@@ -115,7 +94,7 @@ async fn serve(data: &Path) -> Result<()> {
     });
     let frames = bare("echo")?;
     println!("{}", frames.listen_addr().context("a silo listens")?);
-    let (silo, _transport) = start(data, "host").await?;
+    let (silo, _transport) = real_silo::start(data, "host", |silo| silo.actor::<Mirror>()).await?;
     tokio::select! {
         reason = silo.wait_stopped() => anyhow::bail!("the silo stopped itself: {reason}"),
         end = frames::echo(&frames) => Ok(end?),
@@ -134,7 +113,7 @@ async fn measure(rounds: u64, time: Duration) -> Result<Vec<(String, Vec<Row>)>>
         .context("cannot start the other process")?;
     let mut address = String::new();
     BufReader::new(host.stdout.take().context("piped")?).read_line(&mut address)?;
-    let (silo, _transport) = start(folder.path(), "caller").await?;
+    let (silo, _transport) = real_silo::start(folder.path(), "caller", |silo| silo.actor::<Mirror>()).await?;
     let host_id = other_silo(&silo).await?;
     let mirrors = mirrors_on(&silo, host_id);
     for mirror in &mirrors {
