@@ -1,5 +1,6 @@
 //! How activations end while somebody still wants something from them.
 
+use futures_util::future::join_all;
 use quark::{ActorContext, Deserialize, Serialize, SiloConfig};
 use quark_sim::{Config, World};
 use quark_testkit::sim::SimCluster;
@@ -62,4 +63,27 @@ fn a_call_during_the_goodbye_waits_for_the_next_activation() {
         waited
     });
     assert!(waited > 0, "no call met a goodbye: the test has shown nothing");
+}
+
+/// It once waited for its row to say that it drains, for as long as the store was dark: for ever, if nobody came back.
+#[test]
+fn silos_that_stop_while_their_store_is_dark_stop_all_the_same() {
+    let mut world = World::new(Config::new(8));
+    let shutdown_timeout = Duration::from_secs(5);
+    let describe = Arc::new(move |silo: quark::SiloBuilder| {
+        silo.actor::<Diary>().config(SiloConfig { shutdown_timeout, ..SiloConfig::default() })
+    });
+    let names = ["a", "b", "c"];
+    let cluster = SimCluster::new(world.handle(), "endings", describe, None);
+    world.block_on(async {
+        cluster.start_all(&names).await;
+        cluster.sleep(Duration::from_secs(5)).await;
+        assert!(names.iter().all(|name| cluster.cut_store(name)), "the stage can cut a store off");
+        cluster.sleep(Duration::from_secs(1)).await;
+        let asked_at = cluster.now();
+        join_all(names.iter().map(|name| cluster.stop(name))).await;
+        let took = cluster.now().since(asked_at);
+        // The time-out, and what leaving takes without a store.
+        assert!(took < shutdown_timeout + Duration::from_secs(6), "{took:?}");
+    });
 }

@@ -10,8 +10,9 @@ use crate::kernel::{Kernel, Phase};
 use crate::membership::{MembershipDriver, Newcomer};
 use crate::observer::Observer;
 use crate::registry::Registry;
+use futures_util::future::{Either, select};
 use quark_core::view::View;
-use quark_core::{ActorId, ActorIdError, Instant, SiloId, SiloName};
+use quark_core::{ActorId, ActorIdError, Instant, SiloId, SiloName, reached};
 use quark_env::{BoxFuture, Env};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -258,7 +259,11 @@ impl Silo {
         }
         let until = kernel.env.clock.now() + kernel.config.shutdown_timeout;
         let membership = kernel.membership.get().expect("a running silo has a membership").clone();
-        membership.drain().await;
+        // A store in the dark never says that we drain.
+        let patience = kernel.env.clock.sleep_until(until);
+        if let Either::Right(_) = select(Box::pin(membership.drain()), patience).await {
+            reached!("silo.drained_in_the_dark");
+        }
         self.wait_empty(until, || kernel.directory.lock().core.is_drained()).await;
         // From here on nothing new is taken, and what was on its way when the others learnt it comes back to them.
         kernel.enter(Phase::Leaving);

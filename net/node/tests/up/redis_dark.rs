@@ -1,6 +1,6 @@
 //! The store goes dark, and nobody else does.
 
-use crate::harness::{Answer, Up};
+use crate::harness::{Answer, Up, signal, wait_gone};
 use crate::server::Server;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -110,4 +110,20 @@ fn redis_dark_on_processes() {
     let (code, last) = up.interrupt();
     assert_eq!(code, Some(0), "{last}");
     assert!(last.contains("lost: 0") && !last.contains("twice"), "{last}");
+}
+
+#[test]
+fn silos_do_not_outlive_their_supervisor_and_their_redis() {
+    let mut server = Server::start(&[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("quark.toml");
+    let settings = "silos = 2\n[silo]\nshutdown_timeout = \"2s\"";
+    std::fs::write(&config, format!("store = \"{}\"\n{settings}", server.url())).expect("written");
+    let up = Up::start_in(folder.path(), &["--config", config.to_str().expect("text")]);
+    up.wait_healthy();
+    let pids = up.silo_pids();
+    assert_eq!(pids.len(), 2);
+    server.kill();
+    signal("KILL", up.pid());
+    wait_gone(&pids);
 }
