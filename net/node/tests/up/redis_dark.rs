@@ -119,7 +119,7 @@ fn silos_do_not_outlive_their_supervisor_and_their_redis() {
     let config = folder.path().join("quark.toml");
     let settings = "silos = 2\n[silo]\nshutdown_timeout = \"2s\"";
     std::fs::write(&config, format!("store = \"{}\"\n{settings}", server.url())).expect("written");
-    let up = Up::start_in(folder.path(), &["--config", config.to_str().expect("text")]);
+    let mut up = Up::start_in(folder.path(), &["--config", config.to_str().expect("text")]);
     up.wait_healthy();
     let pids = up.silo_pids();
     assert_eq!(pids.len(), 2);
