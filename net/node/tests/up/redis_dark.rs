@@ -51,11 +51,11 @@ fn balance_of(answer: &Answer) -> u64 {
 }
 
 /// Who runs: process and generation of each silo, and how often it was started again.
-fn who(up: &Up) -> Vec<(String, Option<u64>, Option<u64>, Option<u64>)> {
+fn who(up: &Up) -> Vec<(String, [Option<u64>; 3])> {
     let silo = |name: &str| {
         let silo = up.silo(name);
         let number = |field: &str| silo[field].as_u64();
-        (name.to_owned(), number("pid"), number("generation"), number("restarts"))
+        (name.to_owned(), [number("pid"), number("generation"), number("restarts")])
     };
     ["silo-1", "silo-2", "silo-3"].map(silo).to_vec()
 }

@@ -94,6 +94,7 @@ impl World {
             in_flight_max: 1 + dice.below(6) as usize,
             retry_min: ms(20),
             retry_max: ms(400),
+            ..Config::default()
         };
         let silo = || Silo { core: None, life: 0, skew_ms: 0, ticks_at_once: 0 };
         let shards: BTreeSet<Shard> = (0..ACTORS).map(|n| Shard::of(&actor(n))).collect();
