@@ -109,20 +109,6 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 0,
     },
     Mutant {
-        id: "m30",
-        what: "a silo fires reminders by its own wall clock alone",
-        site: "runtime/core/src/reminder",
-        killer: Killer::Story { names: &["clock-forward", "clock-back"], checker: "I10" },
-        seeds: 200,
-    },
-    Mutant {
-        id: "m29",
-        what: "a reminder's index row is deleted before its actor has answered",
-        site: "runtime/core/src/reminder",
-        killer: Killer::Test { package: "quark-core", filter: "m29" },
-        seeds: 0,
-    },
-    Mutant {
         id: "m13",
         what: "credit is given back twice",
         site: "runtime/core/src/credit",
@@ -190,6 +176,20 @@ pub const REGISTRY: &[Mutant] = &[
         what: "code below the traits reads the real clock",
         site: "runtime/silo/src/membership",
         killer: Killer::Story { names: &["crash-no-leave"], checker: "tripwire" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m29",
+        what: "a reminder's index row is deleted before its actor has answered",
+        site: "runtime/core/src/reminder",
+        killer: Killer::Test { package: "quark-core", filter: "m29" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m30",
+        what: "a silo fires reminders by its own wall clock alone",
+        site: "runtime/core/src/reminder",
+        killer: Killer::Story { names: &["clock-forward", "clock-back"], checker: "I10" },
         seeds: 200,
     },
 ];

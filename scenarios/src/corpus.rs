@@ -23,6 +23,7 @@ struct File {
 
 /// The files of `scenarios/seeds`, by the names of their stories.
 const FILES: &[(&str, &str)] = &[
+    ("clock-back", include_str!("../seeds/clock-back.toml")),
     ("crash-no-leave", include_str!("../seeds/crash-no-leave.toml")),
     ("drain-in-order", include_str!("../seeds/drain-in-order.toml")),
     ("first-call-race", include_str!("../seeds/first-call-race.toml")),
