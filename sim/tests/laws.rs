@@ -295,6 +295,24 @@ fn every_fault_of_the_network_has_an_effect() {
 }
 
 #[test]
+fn what_a_dead_sender_left_behind_a_clog_keeps_its_order() {
+    let happenings = [Happening::Clog(1, 0), Happening::Crash(1), Happening::Unclog(1, 0)];
+    for seed in 0..50 {
+        let mut config = Config::new(seed);
+        config.network.stray_ppm = 0;
+        let run = run(config, &happenings);
+        let (_, numbers) = run
+            .seen
+            .received
+            .iter()
+            .find(|((to, _, from), _)| *to == 0 && from == "n1#1")
+            .expect("it was heard");
+        assert!(run.meters.network.stalled > 0, "seed {seed}: nothing was held");
+        assert!(numbers.is_sorted(), "seed {seed}: {numbers:?}");
+    }
+}
+
+#[test]
 fn different_seeds_have_different_histories() {
     let hashes: std::collections::BTreeSet<u64> =
         (0..50).map(|seed| run(Config::new(seed), &[]).trace.hash).collect();

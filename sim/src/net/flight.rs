@@ -102,12 +102,14 @@ impl State {
             self.net.meters.reordered += 1;
             let word = self.choices.word(self.now, Purpose::Reorder, entity, !number);
             arrival += scale(ns(reorder_by), word);
-        } else if let Some(link) =
-            self.net.links.get_mut(flight.link).filter(|link| link.serial == flight.serial)
-        {
-            let lane = &mut link.lanes[flight.lane as usize];
-            arrival = arrival.max(lane.last_arrival);
-            lane.last_arrival = arrival;
+        } else {
+            let link = self.net.links.get_mut(flight.link).filter(|link| link.serial == flight.serial);
+            let last_arrival = match link {
+                Some(link) => &mut link.lanes[flight.lane as usize].last_arrival,
+                None => self.net.paths[path as usize].last_of_ended(flight.lane),
+            };
+            arrival = arrival.max(*last_arrival);
+            *last_arrival = arrival;
         }
         self.queue.push(arrival, Event::Deliver { flight: at });
     }

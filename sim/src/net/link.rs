@@ -104,6 +104,7 @@ impl State {
     /// Removes a link; its waiting frames are dropped.
     pub(crate) fn remove_link(&mut self, at: u32) {
         let Some(link) = self.net.links.remove(at) else { return };
+        self.net.paths[link.path as usize].link_ends(&link.lanes);
         self.net.meters.unsent += link.waiting.len() as u64;
         if let Some(node) = link.to_node {
             self.nodes[node as usize].inbound.remove(&at);
@@ -247,6 +248,7 @@ impl State {
         let link = self.net.links.get_mut(at).expect("the caller holds a live link");
         let (from_port, from_node, to, to_port) = (link.from_port, link.from_node, link.to, link.to_port);
         let to_node = link.to_node;
+        self.net.paths[link.path as usize].link_ends(&link.lanes);
         self.net.meters.unsent += link.drop_waiting(serial, LinkState::Down);
         link.down_since = now;
         let is_learnt = link.is_learnt;

@@ -1,7 +1,7 @@
 //! The way from one node to another, and what is wrong with it.
 
 use super::backlog::Backlog;
-use super::link::LinkState;
+use super::link::{LaneUse, LinkState};
 use crate::choice::Purpose;
 use crate::config::Conditions;
 use crate::queue::Event;
@@ -34,6 +34,8 @@ struct Trouble {
     conditions: Option<Conditions>,
     /// Per lane, what waits for its turn to leave.
     backlogs: [Backlog; 2],
+    /// Per lane, when the last frame arrives whose link has ended: what it left behind keeps its order.
+    last_of_ended: [u64; 2],
 }
 
 impl Path {
@@ -77,6 +79,22 @@ impl Path {
     #[inline]
     pub(crate) fn is_backed_up(&self, lane: Lane) -> bool {
         self.trouble.as_ref().is_some_and(|trouble| !trouble.backlogs[lane as usize].is_empty())
+    }
+
+    /// A link of this path ends, whose last frames arrive by then. What it has put on the path and is still held there
+    /// arrives later than those.
+    pub(crate) fn link_ends(&mut self, lanes: &[LaneUse; 2]) {
+        // Without trouble nothing is held.
+        if let Some(trouble) = &mut self.trouble {
+            for (last, lane) in trouble.last_of_ended.iter_mut().zip(lanes) {
+                *last = (*last).max(lane.last_arrival);
+            }
+        }
+    }
+
+    /// When the last frame of an ended link arrives: the next one does not arrive earlier.
+    pub(crate) fn last_of_ended(&mut self, lane: Lane) -> &mut u64 {
+        &mut self.trouble().last_of_ended[lane as usize]
     }
 
     fn trouble(&mut self) -> &mut Trouble {

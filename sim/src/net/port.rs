@@ -101,6 +101,7 @@ impl State {
             && let Some(link) = self.net.ports[port as usize].peers.get(peer).copied()
             && let Some(link) = self.net.links.get_mut(link)
         {
+            self.net.paths[link.path as usize].link_ends(&link.lanes);
             self.net.meters.unsent += link.drop_waiting(serial, LinkState::Refused);
         }
         self.tell(port, notice);
