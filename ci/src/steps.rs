@@ -20,16 +20,22 @@ pub fn clippy() -> Result<Check> {
     )
 }
 
+/// What proptest draws its cases from, unless the environment names another: a gate has to say the same of the same
+/// tree. The nightly run names one of its own each time.
+const LAWS_SEED: (&str, &str) = ("PROPTEST_RNG_SEED", "1");
+
 /// Unit, integration and compile-fail tests: each in a process of its own where cargo-nextest is installed.
 pub fn tests() -> Result<Check> {
-    let remedy = "run the failing test alone with `cargo test -p <crate> <name>`";
+    let (variable, seed) = LAWS_SEED;
+    let seed = std::env::var(variable).unwrap_or(seed.into());
+    let remedy = format!("run the failing test alone with `{variable}={seed} cargo test -p <crate> <name>`");
+    let mut tests = cargo();
     if installed("nextest") {
-        return tool(cargo().args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]), remedy);
+        tests.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
+    } else {
+        tests.args(["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--no-fail-fast"]);
     }
-    tool(
-        cargo().args(["test", "--workspace", "--locked", "--lib", "--bins", "--tests", "--no-fail-fast"]),
-        remedy,
-    )
+    tool(tests.env(variable, seed), &remedy)
 }
 
 /// The examples in the documentation: nextest does not run them.
