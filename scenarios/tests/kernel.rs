@@ -54,6 +54,11 @@ impl Probe {
         self.seen.push(number);
     }
 
+    fn note_and_show(&mut self, number: u32, bytes: usize) -> String {
+        self.seen.push(number);
+        "x".repeat(bytes)
+    }
+
     fn noted(&self) -> Vec<u32> {
         self.seen.clone()
     }
@@ -92,6 +97,11 @@ impl Ledger {
     fn append_and_panic(&mut self, line: String) {
         self.lines.push(line);
         panic!("after the change");
+    }
+
+    fn append_and_show(&mut self, bytes: usize) -> String {
+        self.lines.push("shown".into());
+        "x".repeat(bytes)
     }
 
     fn count(&self) -> usize {
@@ -167,6 +177,27 @@ fn a_panic_after_a_change_leaves_the_committed_state() {
         assert_eq!(ledger.append("one".into()).await.expect("commits"), 1);
         ledger.append_and_panic("two".into()).await.expect_err("panics");
         assert_eq!(ledger.count().await.expect("serves"), 1);
+    });
+}
+
+#[test]
+fn a_turn_whose_result_cannot_be_told_has_not_happened_or_says_that_it_is_unknown() {
+    in_world(&["a"], kinds, |cluster| async move {
+        let client = first(&cluster).client();
+        let (ledger, too_much) = (client.actor::<Ledger>("l"), 5 << 20);
+        assert_eq!(ledger.append("one".into()).await, Ok(1));
+        for key in [None, Some(9), Some(9)] {
+            let call = ledger.append_and_show(too_much);
+            let call = if let Some(key) = key { call.idempotency_key(key) } else { call };
+            let failure = call.await.expect_err("it is too large").failure().cloned().expect("a failure");
+            assert!(matches!(failure, Failure::TooLarge { .. } | Failure::BadArguments { .. }), "{failure}");
+            assert_eq!((failure.happened(), ledger.count().await), (Happened::No, Ok(1)));
+        }
+
+        let probe = client.actor::<Probe>("p");
+        let failure = probe.note_and_show(7, too_much).await.expect_err("it is too large");
+        let failure = failure.failure().cloned().expect("a failure");
+        assert_eq!((failure.happened(), probe.noted().await), (Happened::Unknown, Ok(vec![7])), "{failure}");
     });
 }
 
@@ -373,6 +404,29 @@ fn a_client_fails_over_to_another_gateway() {
         cluster.sleep(Duration::from_secs(8)).await;
         assert_eq!(ledger.count().await.expect("served through another one"), 1);
         assert_ne!(connection.gateway().expect("it has one").name.to_string(), gateway);
+    });
+}
+
+#[test]
+fn a_client_cannot_say_that_a_reminder_is_due() {
+    use quark::actor::{Access, Method};
+    use quark::generated::{Bytes, CodecError, MethodId};
+    static FIRE: Method = Method {
+        id: MethodId(0),
+        name: "a reminder",
+        access: Access::Exclusive,
+        arguments: &[],
+        arguments_from_json: |_| Ok(Bytes::new()),
+        result_to_json: |_| Ok(serde_json::Value::Null),
+        error_to_json: |_| Ok(serde_json::Value::Null),
+    };
+    in_world(&["a", "b"], kinds, |cluster| async move {
+        let connection = cluster.connect("outside", quark::ClientConfig::default());
+        let ledger = connection.client().handle(ActorId::new("ledger", "l").expect("valid"));
+        let args: Result<Bytes, CodecError> =
+            quark::generated::encode_arguments(&("monthly", i64::MAX, i64::MAX));
+        let failure = ledger.call::<(), ()>(&FIRE, args).await.expect_err("it is no method of a client's");
+        assert!(matches!(failure.failure(), Some(Failure::UnknownMethod { .. })), "{failure}");
     });
 }
 

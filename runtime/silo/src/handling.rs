@@ -57,13 +57,17 @@ pub(crate) async fn execute(
 }
 
 /// What an exclusive turn of a durable actor may say about reminders.
-fn reminders_of(kernel: &Kernel, activation: &Activation, method: MethodId) -> Option<Arc<TurnReminders>> {
+fn reminders_of(
+    kernel: &Arc<Kernel>,
+    activation: &Activation,
+    method: MethodId,
+) -> Option<Arc<TurnReminders>> {
     if !activation.kind.durable || access_of(activation, method) != Some(Access::Exclusive) {
         return None;
     }
     // SAFETY: an exclusive method runs only while its task holds the turn exclusively.
     let claim = unsafe { activation.body.exclusive() }.1.claim.as_ref()?;
-    Some(Arc::new(TurnReminders::new(claim.reminders.clone(), kernel.agreed_time())))
+    Some(Arc::new(TurnReminders::new(claim.reminders.clone(), kernel.clone())))
 }
 
 /// A reminder is said to be due. If it is, by the truth, its method runs; the answer is what is due next.
@@ -251,13 +255,15 @@ async fn conclude(
         Ok(bytes) if bytes.len() > limit => {
             let failure =
                 Failure::TooLarge { what: format!("the result of `{}`", method()), size: bytes.len(), limit };
-            failure.into()
+            return cannot_be_told(activation, access, failure);
         }
         Ok(bytes) => Ended::Ok(bytes),
         Err(MethodError::App(bytes)) => Ended::App(bytes),
-        Err(MethodError::BadArguments(reason) | MethodError::BadResult(reason)) => {
-            Failure::BadArguments { method: method(), reason }.into()
+        Err(MethodError::BadResult(reason)) => {
+            let reason = format!("its result cannot be encoded: {reason}");
+            return cannot_be_told(activation, access, Failure::BadArguments { method: method(), reason });
         }
+        Err(MethodError::BadArguments(reason)) => Failure::BadArguments { method: method(), reason }.into(),
         Err(MethodError::UnknownMethod) => {
             Failure::UnknownMethod { kind: activation.id.kind().into(), method: method() }.into()
         }
@@ -274,6 +280,22 @@ async fn conclude(
     match commit(kernel, activation, message, &ended, reminders).await {
         Ok(()) => (ended, After::Keep),
         Err(failure) => (failure.into(), After::Discard("its commit failed")),
+    }
+}
+
+/// A method has run, and its result does not fit. What it did to a durable actor is dropped with the activation, so that
+/// the failure can say that nothing happened; what it did to a volatile one stays.
+fn cannot_be_told(activation: &Activation, access: Access, failure: Failure) -> (Ended, After) {
+    reached!("turns.result_cannot_be_told");
+    match access {
+        Access::Shared => (failure.into(), After::Keep),
+        Access::Exclusive if activation.kind.durable => {
+            (failure.into(), After::Discard("its result cannot be told"))
+        }
+        Access::Exclusive => {
+            let reason = format!("the turn has run, and {failure}");
+            (Failure::Indeterminate { reason }.into(), After::Keep)
+        }
     }
 }
 

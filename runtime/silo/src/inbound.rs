@@ -5,6 +5,7 @@ use crate::control::ControlMessage;
 use crate::error::Failure;
 use crate::kernel::Kernel;
 use crate::message::{Ended, Message, Order, ReplyTo};
+use crate::reminders::FIRE;
 use crate::routes::Learned;
 use bytes::Bytes;
 use quark_core::codec::{self, CodecLimits};
@@ -122,6 +123,12 @@ impl Kernel {
             return self.finish(&message, ended);
         }
         if from_client {
+            if message.method == FIRE {
+                // It says what time it is; a client does not tell a silo that.
+                reached!("inbound.client_fires");
+                let (kind, method) = (message.actor.kind().into(), FIRE.0.to_string());
+                return self.finish(&message, Failure::UnknownMethod { kind, method }.into());
+            }
             return self.route_for_client(message);
         }
         let registration = envelope.registration.map(|(view, serial)| Registration { view, serial });

@@ -51,7 +51,11 @@ impl AgreedClock {
         }
         self.told.retain(|silo, told| silo.name != by.name && now.since(told.at) < ANSWER_KEPT);
         self.told.insert(by, Told { wall, at: now });
-        assert!(self.told.len() <= ANSWERS_MAX, "only those who are asked answer");
+        while self.told.len() > ANSWERS_MAX {
+            // Others are asked each time: in a large cluster the newest answers say enough.
+            let oldest = self.told.iter().min_by_key(|(silo, told)| (told.at, **silo)).map(|(silo, _)| *silo);
+            self.told.remove(&oldest.expect("there are too many"));
+        }
     }
 
     /// Whether so many others have been heard.
@@ -69,9 +73,14 @@ impl AgreedClock {
             let since_ns = i64::try_from(now.since(told.at).as_nanos()).unwrap_or(i64::MAX);
             WallTime(told.wall.0.saturating_add(since_ns))
         });
-        let mut all: Vec<WallTime> = theirs.chain([ours]).collect();
-        all.sort_unstable();
-        let agreed = all[(all.len() - 1) / 2];
+        let mut all = [WallTime(0); ANSWERS_MAX + 1];
+        let mut count = 0;
+        for wall in theirs.chain([ours]) {
+            all[count] = wall;
+            count += 1;
+        }
+        all[..count].sort_unstable();
+        let agreed = all[(count - 1) / 2];
         if agreed.0.abs_diff(ours.0) > FAR_OFF_NS {
             reached!("reminder.wall.outvoted");
         }
@@ -80,7 +89,7 @@ impl AgreedClock {
 }
 
 /// Those asked in the last round and in some before it.
-const ANSWERS_MAX: usize = 64;
+const ANSWERS_MAX: usize = 4 * ASKED_MAX;
 const FAR_OFF_NS: u64 = 1_000_000_000;
 
 #[cfg(test)]
@@ -121,6 +130,17 @@ mod tests {
         clock.told(sec(0), sec(0), silo("b", 1), wall(100));
         assert_eq!(clock.read(sec(0), wall(50)), wall(50));
         assert_eq!(clock.read(sec(0), wall(500)), wall(100));
+    }
+
+    #[test]
+    fn of_a_crowd_the_newest_answers_count() {
+        let mut clock = AgreedClock::default();
+        for n in 0..300 {
+            let (at, says) = (sec(n / 10), if n < 200 { 0 } else { 1_000 });
+            clock.told(at, at, silo(&format!("n{n}"), 1), wall(says));
+        }
+        assert!(clock.has_heard(ANSWERS_MAX) && !clock.has_heard(ANSWERS_MAX + 1));
+        assert!(clock.read(sec(30), wall(0)) >= wall(1_000));
     }
 
     #[test]

@@ -11,30 +11,38 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Times {
     agreed: AgreedClock,
-    /// The question that is out: its number, when it was asked, and of how many.
-    asked: Option<(u64, Instant, usize)>,
+    asked: Option<Question>,
     ask_at: Instant,
     number: u64,
     /// The first question has been answered, or nobody answers.
     settled: bool,
 }
 
+/// The question that is out.
+struct Question {
+    number: u64,
+    at: Instant,
+    of: Vec<SiloId>,
+}
+
 /// How long a silo that has just started waits for the first answers before it goes by its own clock.
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Kernel {
-    /// What time it is by the clocks of several silos; nothing is due before the first of them have been heard.
+    /// What time it is by the clocks of several silos, as far as they have been heard.
     pub(crate) fn agreed_time(&self) -> WallTime {
         let times = self.reminders.clock.lock();
         times.agreed.read(self.env.clock.now(), self.env.clock.wall())
     }
 
-    /// Whether enough is known to fire by.
+    /// Whether enough is known to fire by: nothing is due before the first of the others have been heard.
     pub(crate) fn knows_the_time(&self) -> bool {
         let now = self.env.clock.now();
         let mut times = self.reminders.clock.lock();
-        if let Some((_, asked, of)) = times.asked.filter(|_| !times.settled) {
-            times.settled = times.agreed.has_heard(of) || now.since(asked) >= FIRST_PATIENCE;
+        if let Some(question) = times.asked.as_ref().filter(|_| !times.settled) {
+            let settled =
+                times.agreed.has_heard(question.of.len()) || now.since(question.at) >= FIRST_PATIENCE;
+            times.settled = settled;
         }
         times.settled
     }
@@ -42,14 +50,14 @@ impl Kernel {
     /// The view has changed, and with it those who can be asked.
     pub(crate) fn ask_the_time_soon(&self) {
         let mut times = self.reminders.clock.lock();
-        let soon = times.asked.map_or(Instant::ZERO, |(_, asked, _)| asked + FIRST_PATIENCE);
+        let soon = times.asked.as_ref().map_or(Instant::ZERO, |question| question.at + FIRST_PATIENCE);
         times.ask_at = times.ask_at.min(soon);
     }
 
     pub(crate) fn next_question_at(&self) -> Instant {
         let times = self.reminders.clock.lock();
-        match times.asked.filter(|_| !times.settled) {
-            Some((_, asked, _)) => times.ask_at.min(asked + FIRST_PATIENCE),
+        match times.asked.as_ref().filter(|_| !times.settled) {
+            Some(question) => times.ask_at.min(question.at + FIRST_PATIENCE),
             None => times.ask_at,
         }
     }
@@ -78,7 +86,7 @@ impl Kernel {
         {
             let mut times = self.reminders.clock.lock();
             times.number = number;
-            times.asked = Some((number, now, others.len()));
+            times.asked = Some(Question { number, at: now, of: others.clone() });
             times.ask_at = now + self.config.reminders.ask_time_every;
         }
         for to in others {
@@ -89,9 +97,12 @@ impl Kernel {
     pub(crate) fn time_told(&self, by: SiloId, number: u64, wall: WallTime) {
         let now = self.env.clock.now();
         let mut times = self.reminders.clock.lock();
-        match times.asked {
-            Some((asked, at, _)) if asked == number => times.agreed.told(at, now, by, wall),
-            _ => reached!("reminders.time_told_late"),
+        match &times.asked {
+            Some(question) if question.number == number && question.of.contains(&by) => {
+                let asked = question.at;
+                times.agreed.told(asked, now, by, wall);
+            }
+            _ => reached!("reminders.time_told_unasked"),
         }
     }
 }

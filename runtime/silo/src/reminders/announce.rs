@@ -74,8 +74,13 @@ impl Kernel {
     }
 
     fn registered(&self, by: SiloId, shard: Shard, due: WallTime, number: u64) {
-        let message = self.reminders.owe(by, number);
-        self.reminders.push(Input::Registered { shard, due, message });
+        if self.registry.has_durable() {
+            self.reminders.push_of_others(|| Input::Registered {
+                shard,
+                due,
+                message: self.reminders.owe(by, number),
+            });
+        }
     }
 
     /// Who owns a shard, by the newest view.

@@ -51,6 +51,8 @@ struct Words {
 
 /// The most notices of others that are answered; they say again what is not.
 const OWED_MAX: usize = 4096;
+/// With so many inputs waiting, what others say is dropped.
+const OTHERS_MAX: usize = 4096;
 /// How long a read or a commit of the index may take before it is tried again.
 const STORE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a firing may take.
@@ -63,6 +65,15 @@ impl Service {
         if let Some(waker) = &inbox.waker {
             waker.wake_by_ref();
         }
+    }
+
+    /// As [`Service::push`], for what others say: not without a bound, since they say it again.
+    pub fn push_of_others(&self, input: impl FnOnce() -> Input) {
+        if self.inbox.lock().inputs.len() >= OTHERS_MAX {
+            reached!("reminders.too_many_notices");
+            return;
+        }
+        self.push(input());
     }
 
     /// What it is doing.
@@ -93,7 +104,7 @@ impl Service {
         words.next += 1;
         let ours = words.next;
         if words.owed.len() >= OWED_MAX {
-            reached!("reminders.too_many_notices");
+            reached!("reminders.too_many_owed");
             words.owed.pop_first();
         }
         words.owed.insert(ours, (to, number));
@@ -110,8 +121,11 @@ impl Service {
 }
 
 impl Kernel {
-    /// Tells the service which shards are ours by the newest view.
+    /// Tells the service which shards are ours by the newest view, if this silo has one: without durable kinds it has not.
     pub(crate) fn own_shards(self: &Arc<Self>) {
+        if !self.registry.has_durable() {
+            return;
+        }
         let ours = Shard::all().filter(|shard| self.owner_of(*shard) == Some(self.id));
         let mut shards: Vec<Shard> = ours.collect();
         if mutant!("m09") {

@@ -2,6 +2,7 @@
 
 use super::row::{self, Plan, ReminderRow, Rows};
 use crate::call::Call;
+use crate::kernel::Kernel;
 use crate::own_call::{NAME_BYTES_MAX, OwnCall, Unfit};
 use parking_lot::Mutex;
 use quark_core::reminder::IndexRow;
@@ -9,6 +10,7 @@ use quark_core::schedule::{MissedPolicy, Schedule};
 use quark_core::{ActorId, WallTime, mutant};
 use quark_env::store::Op;
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The most reminders of one actor.
@@ -152,8 +154,11 @@ pub(crate) struct TurnReminders {
     /// The reminder that the turn fires.
     firing: Option<String>,
     pub tick: Option<Tick>,
-    /// When the turn began, by the cluster's clocks.
-    pub now: WallTime,
+    /// What time it is, by the cluster's clocks; the same for all that a turn says. Of a turn that fires, from its
+    /// beginning; else it is asked for once it matters.
+    now: OnceLock<WallTime>,
+    /// Whom to ask.
+    kernel: Option<Arc<Kernel>>,
 }
 
 /// What a turn wants committed.
@@ -161,8 +166,15 @@ pub(crate) struct TurnReminders {
 pub(crate) struct Staged(BTreeMap<String, Option<ReminderRow>>);
 
 impl TurnReminders {
-    pub fn new(committed: Rows, now: WallTime) -> Self {
-        Self { now, committed, staged: Mutex::default(), firing: None, tick: None }
+    pub fn new(committed: Rows, kernel: Arc<Kernel>) -> Self {
+        Self {
+            now: OnceLock::new(),
+            kernel: Some(kernel),
+            committed,
+            staged: Mutex::default(),
+            firing: None,
+            tick: None,
+        }
     }
 
     /// Of a turn that fires a reminder: it is advanced, unless the turn says otherwise.
@@ -174,7 +186,12 @@ impl TurnReminders {
         now: WallTime,
     ) -> Self {
         let staged = Mutex::new(BTreeMap::from([(name.clone(), left)]));
-        Self { committed, staged, firing: Some(name), tick, now }
+        Self { committed, staged, firing: Some(name), tick, now: now.into(), kernel: None }
+    }
+
+    fn now(&self) -> WallTime {
+        let ask = || self.kernel.as_ref().expect("a turn that fires knows the time").agreed_time();
+        *self.now.get_or_init(ask)
     }
 
     /// Takes what the turn has said; what it says later is lost.
@@ -187,7 +204,7 @@ impl TurnReminders {
         self.firing.as_deref()
     }
 
-    fn now(&self, name: &str) -> Option<ReminderRow> {
+    fn row(&self, name: &str) -> Option<ReminderRow> {
         match self.staged.lock().get(name) {
             Some(staged) => staged.clone(),
             None => self.committed.get(name).cloned(),
@@ -261,14 +278,14 @@ impl Reminders<'_> {
     pub fn set<R, E>(&self, reminder: Reminder, call: Call<R, E>) -> Result<(), ReminderError> {
         let name = reminder.name.clone();
         let plan = self.plan(reminder, call)?;
-        let known = self.turn.now(&name);
+        let known = self.turn.row(&name);
         if known.as_ref().is_some_and(|row| row.plan == plan) {
             return Ok(());
         }
         if known.is_none() && self.turn.all().len() >= REMINDERS_MAX {
             return Err(ReminderError::TooMany { actor: self.actor.clone(), name });
         }
-        let Some(row) = ReminderRow::new(plan, self.turn.now) else {
+        let Some(row) = ReminderRow::new(plan, self.turn.now()) else {
             return Err(ReminderError::NeverDue { name });
         };
         self.turn.staged.lock().insert(name, Some(row));
@@ -295,7 +312,7 @@ impl Reminders<'_> {
 
     /// Cancels a reminder: once the turn is committed it does not fire any more. `false` if there is none.
     pub fn cancel(&self, name: &str) -> bool {
-        let is_set = self.turn.now(name).is_some();
+        let is_set = self.turn.row(name).is_some();
         if is_set && !mutant!("m25") {
             self.turn.staged.lock().insert(name.to_owned(), None);
         }
@@ -304,7 +321,7 @@ impl Reminders<'_> {
 
     /// One of them.
     pub fn get(&self, name: &str) -> Option<ReminderStatus> {
-        self.turn.now(name).map(|row| status(name.to_owned(), row))
+        self.turn.row(name).map(|row| status(name.to_owned(), row))
     }
 
     /// All of them, by name.
