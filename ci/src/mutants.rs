@@ -192,6 +192,27 @@ pub const REGISTRY: &[Mutant] = &[
         killer: Killer::Story { names: &["clock-forward", "clock-back"], checker: "I10" },
         seeds: 200,
     },
+    Mutant {
+        id: "m31",
+        what: "a letter is marked as taken in memory, and not in the commit of its effect",
+        site: "runtime/silo/src/outbox",
+        killer: Killer::Story { names: &["outbox-crash-points"], checker: "I3" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m32",
+        what: "a letter is deleted by its sender after an attempt whose outcome is unknown",
+        site: "runtime/silo/src/outbox",
+        killer: Killer::Story { names: &["outbox-crash-points"], checker: "I3" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m33",
+        what: "letters of a new epoch are compared by their numbers alone",
+        site: "runtime/silo/src/errands.rs",
+        killer: Killer::Story { names: &["outbox-crash-points"], checker: "I3" },
+        seeds: 200,
+    },
 ];
 
 /// Bugs that stand in the code and not in the registry: nobody would ever switch them on.

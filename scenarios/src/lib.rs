@@ -7,6 +7,7 @@ pub mod cli;
 pub mod corpus;
 pub mod diary;
 pub mod inside;
+pub mod purse;
 pub mod stories;
 pub mod views;
 pub mod workload;

@@ -69,3 +69,11 @@ impl fmt::Debug for Instant {
 /// A wall-clock reading in nanoseconds since 1970-01-01 UTC. It may jump, also backwards.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct WallTime(pub i64);
+
+impl WallTime {
+    /// So much later, by the same clock; the end of time if it would be past that.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)))
+    }
+}

@@ -24,6 +24,7 @@ impl Kernel {
             match kernel.make_ready(&activation).await {
                 Ok(()) => {
                     kernel.observe(|| Event::Activated { actor: &activation.id, epoch: activation.epoch() });
+                    kernel.resume_letters(&activation);
                     // Ended, not drained directly: the mark of what was queued meanwhile has to go first.
                     match activation.turn.end(Access::Exclusive) {
                         End::Idle => kernel.retire_if_asked(&activation),
@@ -87,6 +88,16 @@ impl Kernel {
         Ok(())
     }
 
+    /// What earlier activations have written and nobody has taken goes on its way. The caller holds the turn.
+    fn resume_letters(self: &Arc<Self>, activation: &Arc<Activation>) {
+        // SAFETY: the turn is held exclusively from the activation's creation until it is ready.
+        let claim = unsafe { activation.body.exclusive() }.1.claim.as_ref();
+        if let Some(post) = claim.and_then(|claim| claim.post.as_ref()) {
+            reached!("outbox.resumed");
+            self.deliver_letters(activation, post);
+        }
+    }
+
     /// A message that stands for the runtime itself: hooks run under it.
     fn lifecycle_message(&self, actor: &ActorId) -> Message {
         Message {
@@ -134,11 +145,16 @@ impl Kernel {
             mail.box_.drain()
         };
         activation.timers.close();
+        // SAFETY: whoever ends an activation holds its turn, and nobody will have it again.
+        if let Some(post) =
+            unsafe { activation.body.exclusive() }.1.claim.as_ref().and_then(|c| c.post.as_ref())
+        {
+            post.close();
+        }
         activation.advance(lifecycle::Event::Ended);
         self.observe(|| Event::Deactivated { actor: &activation.id, epoch: activation.epoch(), reason });
         self.after_directory_call(Vec::new());
-        // A tick is for this activation alone.
-        waiting.retain(|message| message.tick.is_none());
+        waiting.retain(|message| !message.is_for_one_activation());
         waiting
     }
 

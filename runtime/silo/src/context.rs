@@ -3,12 +3,16 @@
 use crate::activation::Activation;
 use crate::actor::Actor;
 use crate::call::{ActorHandle, Issuer};
-use crate::reminders::{ReminderError, Reminders, Tick, TurnReminders};
+use crate::outbox::{Outbox, OutboxError};
+use crate::reminders::{ReminderError, Reminders, Tick};
+use crate::staging::Staging;
 use crate::timers::Timers;
 use quark_core::{ActorId, ActorIdError, Epoch, Instant, SiloId, WallTime};
 use quark_env::Clock;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+const NO_COMMIT: &str = "is not durable, or this turn takes `&self`, or is a hook";
 
 /// Handed to every turn that asks for it: who am I, where, until when, and a way to call others.
 ///
@@ -24,7 +28,7 @@ pub struct ActorContext {
     pub(crate) issuer: Arc<dyn Issuer>,
     pub(crate) headers: Arc<[(String, String)]>,
     /// In an exclusive turn of a durable kind.
-    pub(crate) reminders: Option<Arc<TurnReminders>>,
+    pub(crate) staging: Option<Arc<Staging>>,
     /// Weak, lest an actor that keeps its context keep itself in memory.
     pub(crate) activation: Weak<Activation>,
 }
@@ -67,7 +71,7 @@ impl ActorContext {
 
     /// The occurrence that this turn runs for, if a reminder has come due.
     pub fn tick(&self) -> Option<&Tick> {
-        self.reminders.as_ref()?.tick.as_ref()
+        self.staging.as_ref()?.reminders.tick.as_ref()
     }
 
     /// This actor's reminders, to be set, cancelled and listed.
@@ -95,12 +99,43 @@ impl ActorContext {
     ///
     /// Errors: [`ReminderError::NoCommit`] outside of exclusive turns of durable kinds, and in hooks.
     pub fn reminders(&self) -> Result<Reminders<'_>, ReminderError> {
-        match &self.reminders {
-            Some(turn) => Ok(Reminders { actor: &self.id, turn }),
-            None => Err(ReminderError::NoCommit {
-                kind: self.id.kind().into(),
-                reason: "is not durable, or this turn takes `&self`, or is a hook",
-            }),
+        match &self.staging {
+            Some(turn) => Ok(Reminders { actor: &self.id, turn: &turn.reminders }),
+            None => Err(ReminderError::NoCommit { kind: self.id.kind().into(), reason: NO_COMMIT }),
+        }
+    }
+
+    /// Letters to other actors, sent if and only if this turn commits, each to take effect once (promise P5).
+    ///
+    /// ```
+    /// use quark::{ActorContext, Deserialize, OutboxError, Serialize};
+    ///
+    /// #[derive(Default, Serialize, Deserialize)]
+    /// struct Purse { coins: u64 }
+    ///
+    /// #[quark::actor(kind = "purse", durable)]
+    /// impl Purse {
+    ///     fn give(&mut self, ctx: &ActorContext, coins: u64, to: String) -> Result<(), String> {
+    ///         let left = self.coins.checked_sub(coins).ok_or("there are not so many")?;
+    ///         let letter = ctx.actor::<Purse>(&to).receive(coins);
+    ///         ctx.outbox().and_then(|outbox| outbox.send(letter)).map_err(|e| e.to_string())?;
+    ///         self.coins = left;
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn receive(&mut self, coins: u64) {
+    ///         self.coins += coins;
+    ///     }
+    /// }
+    /// ```
+    /// No coin is lost or doubled, whatever crashes: the letter is committed with the smaller sum, and taken in the commit
+    /// of the greater.
+    ///
+    /// Errors: [`OutboxError::NoCommit`] outside of exclusive turns of durable kinds, and in hooks.
+    pub fn outbox(&self) -> Result<Outbox<'_>, OutboxError> {
+        match &self.staging {
+            Some(turn) => Ok(Outbox { actor: &self.id, turn: &turn.outbox, headers: &self.headers }),
+            None => Err(OutboxError::NoCommit { kind: self.id.kind().into(), reason: NO_COMMIT }),
         }
     }
 

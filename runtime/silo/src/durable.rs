@@ -8,15 +8,17 @@
 use crate::error::Failure;
 use crate::inbox::{self, Inbox};
 use crate::kernel::Kernel;
+use crate::outbox::{self, LetterId, Post, Seen};
 use crate::reminders::{encode_index, row as reminders};
 use bytes::Bytes;
 use quark_core::codec::{self, CodecError, CodecLimits};
 use quark_core::reminder::{IndexRow, Shard};
 use quark_core::wire::IdempotencyKey;
-use quark_core::{ActorId, Epoch, Instant, SiloId, Version, WriteId, mutant, reached};
+use quark_core::{ActorId, Epoch, Instant, SiloId, Version, WallTime, WriteId, mutant, reached};
 use quark_env::EntropyExt;
 use quark_env::store::{Batch, Expect, Op, Partition, Record, RecordKey, ScanRange, StoreError};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 const OWNER: &str = "owner";
@@ -24,6 +26,8 @@ const STATE: &str = "state";
 const MARK: &str = "mark";
 /// Every commit writes one of these.
 const HEADS: [&str; 3] = [OWNER, STATE, MARK];
+/// Rows from here on are not read by a claim, but one by one when they matter.
+const READ_LATER: &str = "~";
 /// How many rows are read at a time.
 const PAGE: usize = 256;
 /// How often a claim that lost a race is tried again before the caller is told.
@@ -37,7 +41,6 @@ struct OwnerRow {
 }
 
 /// What an activation that holds its claim knows of its partition.
-#[derive(Clone, Debug)]
 pub(crate) struct Claim {
     pub epoch: Epoch,
     partition: Partition,
@@ -50,6 +53,14 @@ pub(crate) struct Claim {
     pub inbox: Inbox,
     /// The actor's reminders.
     pub reminders: reminders::Rows,
+    /// The letters that nobody has taken yet, once there are any.
+    pub post: Option<Arc<Post>>,
+    /// How many letters have been written in this epoch.
+    pub letters_written: u64,
+    /// When the actor is woken for its letters.
+    pub wake_at: Option<WallTime>,
+    /// How far the letters of others have been read.
+    pub seen: Seen,
 }
 
 /// How a commit failed.
@@ -120,6 +131,8 @@ impl Kernel {
             let inbox = Inbox::load(taken).map_err(|e| corrupt(actor, &e))?;
             let set = rows.iter().filter(|r| r.key.row.starts_with(reminders::PREFIX));
             let reminders = reminders::load(set).map_err(|e| corrupt(actor, &e))?;
+            let letters = rows.iter().filter(|r| r.key.row.starts_with(outbox::PREFIX));
+            let letters = outbox::load(letters).map_err(|e| corrupt(actor, &e))?;
             match self.commit_surely(batch.put(OWNER, value), OWNER, Instant::NEVER).await {
                 Ok(owner_version) => {
                     let state = row(STATE);
@@ -132,6 +145,10 @@ impl Kernel {
                         committed: state.map(|r| r.value.clone()),
                         inbox,
                         reminders,
+                        post: (!letters.is_empty()).then(|| Arc::new(Post::holding(letters))),
+                        letters_written: 0,
+                        wake_at: None,
+                        seen: Seen::default(),
                     };
                     return Ok((claim, state.map(|r| r.value.clone())));
                 }
@@ -175,7 +192,7 @@ impl Kernel {
     ) -> Result<Vec<Record>, StoreError> {
         // The least name that comes after another is that one and a zero.
         let from = last.map_or_else(String::new, |last| format!("{}\0", last.key.row));
-        let range = ScanRange { partition: partition.clone(), from: from.into(), to: "".into() };
+        let range = ScanRange { partition: partition.clone(), from: from.into(), to: READ_LATER.into() };
         self.env.store.scan(range, PAGE).await
     }
 
@@ -248,6 +265,24 @@ impl Kernel {
         };
         let taken = inbox::decode(&record.value);
         taken.map(Some).map_err(|e| corrupt(actor, &e))
+    }
+
+    /// How far this actor has read a sender's letters.
+    pub(crate) async fn mark_of(
+        &self,
+        actor: &ActorId,
+        claim: &mut Claim,
+        sender: &ActorId,
+    ) -> Result<Option<LetterId>, CommitError> {
+        if let Some(mark) = claim.seen.known(sender) {
+            return Ok(mark);
+        }
+        let row = RecordKey { partition: claim.partition.clone(), row: outbox::mark_row(sender).into() };
+        let record = self.env.store.read(&row).await.map_err(|e| not_done(actor, e))?;
+        let mark = record.map(|record| codec::decode(&record.value, CodecLimits::default())).transpose();
+        let mark = mark.map_err(|e| corrupt(actor, &e))?;
+        claim.seen.note(sender, mark);
+        Ok(mark)
     }
 
     /// Commits, and when the answer is lost finds out what happened: first by retrying the same write id, then by

@@ -4,17 +4,19 @@ use crate::activation::Activation;
 use crate::actor::{Access, Dispatch, MethodError, MethodResult};
 use crate::caller::Scope;
 use crate::context::ActorContext;
+use crate::errands::{self, is_errand};
 use crate::error::Failure;
 use crate::guarded::{Guarded, Stopped};
 use crate::kernel::Kernel;
 use crate::message::{Ended, Message, ReplyTo};
 use crate::observer::Event;
-use crate::reminders::{FIRE, Firing, TurnReminders, answer};
+use crate::staging::Staging;
 use crate::turns::access_of;
 use bytes::Bytes;
 use quark_core::reminder::Shard;
 use quark_core::wire::IdempotencyKey;
 use quark_core::{MethodId, mutant, reached};
+use quark_env::store::BATCH_OPS_MAX;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -43,11 +45,11 @@ pub(crate) async fn execute(
         }
         return After::Keep;
     }
-    let (ended, after) = if message.method == FIRE {
-        fire(kernel, activation, &message).await
+    let (ended, after) = if is_errand(message.method) {
+        errands::run(kernel, activation, &message).await
     } else {
-        let reminders = reminders_of(kernel, activation, message.method);
-        take_turn(kernel, activation, &message, access, reminders).await
+        let staging = staging_of(kernel, activation, message.method);
+        take_turn(kernel, activation, &message, access, staging).await
     };
     kernel.finish(&message, ended);
     if let (Some(timer), After::Keep) = (&message.tick, &after) {
@@ -56,65 +58,23 @@ pub(crate) async fn execute(
     after
 }
 
-/// What an exclusive turn of a durable actor may say about reminders.
-fn reminders_of(
-    kernel: &Arc<Kernel>,
-    activation: &Activation,
-    method: MethodId,
-) -> Option<Arc<TurnReminders>> {
+/// What an exclusive turn of a durable actor may say beside its state.
+fn staging_of(kernel: &Arc<Kernel>, activation: &Activation, method: MethodId) -> Option<Arc<Staging>> {
     if !activation.kind.durable || access_of(activation, method) != Some(Access::Exclusive) {
         return None;
     }
     // SAFETY: an exclusive method runs only while its task holds the turn exclusively.
     let claim = unsafe { activation.body.exclusive() }.1.claim.as_ref()?;
-    Some(Arc::new(TurnReminders::new(claim.reminders.clone(), kernel.clone())))
-}
-
-/// A reminder is said to be due. If it is, by the truth, its method runs; the answer is what is due next.
-async fn fire(kernel: &Arc<Kernel>, activation: &Arc<Activation>, message: &Message) -> (Ended, After) {
-    // SAFETY: a firing is an exclusive turn, and this task holds it.
-    let claim = || unsafe { activation.body.exclusive() }.1.claim.as_ref();
-    let Some(rows) = claim().map(|claim| claim.reminders.clone()) else {
-        let reason = format!("`{}` is not durable: it has no reminders", activation.id.kind());
-        return (Failure::Rejected { reason }.into(), After::Keep);
-    };
-    let firing = match Firing::read(&message.args, &rows) {
-        Ok(firing) => firing,
-        Err(error) => {
-            let failure = Failure::BadArguments { method: "a reminder".into(), reason: error.to_string() };
-            return (failure.into(), After::Keep);
-        }
-    };
-    let name = firing.name().to_owned();
-    let (run, reminders) = match firing.turn(message, &rows) {
-        Ok((run, reminders)) => (run, Arc::new(reminders)),
-        Err(answer) => return (Ended::Ok(answer), After::Keep),
-    };
-    let (ended, after) = match run {
-        Some(run) => take_turn(kernel, activation, &run, Access::Exclusive, Some(reminders)).await,
-        // All that was due is dropped by its policy.
-        None => match commit(kernel, activation, message, &Ended::Ok(Bytes::new()), Some(&reminders)).await {
-            Ok(()) => (Ended::Ok(Bytes::new()), After::Keep),
-            Err(failure) => (failure.into(), After::Discard("its commit failed")),
-        },
-    };
-    match ended {
-        Ended::Ok(_) | Ended::App(_) => {
-            reached!("reminders.fired");
-            let next = claim().and_then(|claim| claim.reminders.get(&name)).map(|row| row.next_due);
-            (Ended::Ok(answer(next)), after)
-        }
-        failed => (failed, after),
-    }
+    Some(Arc::new(Staging::new(kernel, claim)))
 }
 
 /// Runs a method: filters, handler, commit.
-async fn take_turn(
+pub(crate) async fn take_turn(
     kernel: &Arc<Kernel>,
     activation: &Arc<Activation>,
     message: &Message,
     access: Access,
-    reminders: Option<Arc<TurnReminders>>,
+    staging: Option<Arc<Staging>>,
 ) -> (Ended, After) {
     let Some(method) = activation.kind.contract.method(message.method) else {
         // Calls are checked at delivery. A reminder may be older than this contract.
@@ -137,7 +97,7 @@ async fn take_turn(
         ReplyTo::Local | ReplyTo::Nobody => kernel.id,
     };
     let (call, exclusive) = (message.call, method.access == Access::Exclusive);
-    let context = context_of(kernel, activation, message, reminders.clone());
+    let context = context_of(kernel, activation, message, staging.clone());
     let started = || {
         kernel.observe(|| Event::TurnStarted {
             actor: &activation.id,
@@ -180,7 +140,7 @@ async fn take_turn(
         Ok(Ok(None)) => return (Ended::Ok(Bytes::new()), After::Keep),
         Ok(Ok(Some(result))) => {
             let held = access;
-            conclude(kernel, activation, message, result, held, method.access, reminders.as_deref()).await
+            conclude(kernel, activation, message, result, held, method.access, staging.as_deref()).await
         }
         Ok(Err(message_of_panic)) => {
             reached!("turns.panicked");
@@ -247,7 +207,7 @@ async fn conclude(
     result: MethodResult,
     held: Access,
     access: Access,
-    reminders: Option<&TurnReminders>,
+    staging: Option<&Staging>,
 ) -> (Ended, After) {
     let method = || activation.kind.contract.method(message.method).map_or("?", |m| m.name).to_owned();
     let limit = kernel.config.limits.payload_bytes_max;
@@ -272,12 +232,12 @@ async fn conclude(
         return (ended, After::Keep);
     }
     assert_eq!(held, Access::Exclusive, "an exclusive method holds its turn exclusively");
-    if matches!(ended, Ended::Failed(_)) && reminders.is_some_and(|turn| turn.firing().is_some()) {
+    if matches!(ended, Ended::Failed(_)) && staging.is_some_and(|turn| turn.reminders.firing().is_some()) {
         // The reminder's call never ran, or nobody can say what it did: its occurrence stays due.
         reached!("turns.reminder_not_taken");
         return (ended, After::Discard("a reminder's call could not be run"));
     }
-    match commit(kernel, activation, message, &ended, reminders).await {
+    match commit(kernel, activation, message, &ended, staging).await {
         Ok(()) => (ended, After::Keep),
         Err(failure) => (failure.into(), After::Discard("its commit failed")),
     }
@@ -299,12 +259,13 @@ fn cannot_be_told(activation: &Activation, access: Access, failure: Failure) -> 
     }
 }
 
-async fn commit(
+/// Commits what a turn has done: state, and all that goes with it, in one batch.
+pub(crate) async fn commit(
     kernel: &Arc<Kernel>,
     activation: &Arc<Activation>,
     message: &Message,
     ended: &Ended,
-    reminders: Option<&TurnReminders>,
+    staging: Option<&Staging>,
 ) -> Result<(), Failure> {
     // SAFETY: the caller holds the turn exclusively until this future ends.
     let (body, holding) = unsafe { activation.body.exclusive() };
@@ -324,10 +285,18 @@ async fn commit(
             .map_err(|error| too_large("the result to remember", error))?,
         None => None,
     };
-    let staged = reminders.map(TurnReminders::take).unwrap_or_default();
+    let staged = staging.map(|turn| turn.reminders.take()).unwrap_or_default();
     staged.writes(&mut ops).map_err(|error| too_large("the reminders", error))?;
-    let firing = reminders.and_then(TurnReminders::firing);
-    let index = staged.index_rows(&activation.id, &claim.reminders, firing);
+    let firing = staging.and_then(|turn| turn.reminders.firing());
+    let mut index = staged.index_rows(&activation.id, &claim.reminders, firing);
+    let mut mail =
+        claim.mail_of(staging, ended, &mut ops).map_err(|error| too_large("the letters", error))?;
+    index.extend(mail.wake_row(kernel, &activation.id, claim));
+    // One for the state.
+    if ops.len() >= BATCH_OPS_MAX {
+        let what = format!("the list of reminders and letters that a turn of {} has set", activation.id);
+        return Err(Failure::TooLarge { what, size: ops.len(), limit: BATCH_OPS_MAX - 1 });
+    }
     // Before the truth: a row too many is found out, one too few is not.
     kernel
         .put_in_index(&index, message.deadline)
@@ -345,6 +314,7 @@ async fn commit(
             if let Some(due) = index.iter().map(|row| row.due).min() {
                 kernel.announce(Shard::of(&activation.id), due);
             }
+            mail.committed(kernel, activation, claim);
             if let Some(version) = version {
                 kernel.stats.commits.fetch_add(1, Ordering::Relaxed);
                 kernel.observe(|| Event::Committed { actor: &activation.id, epoch, version });
@@ -365,7 +335,7 @@ pub(crate) fn context_of(
     kernel: &Arc<Kernel>,
     activation: &Arc<Activation>,
     message: &Message,
-    reminders: Option<Arc<TurnReminders>>,
+    staging: Option<Arc<Staging>>,
 ) -> ActorContext {
     let chain = message.chain.iter().cloned().chain([activation.id.clone()]).collect();
     let scope = Scope {
@@ -383,7 +353,7 @@ pub(crate) fn context_of(
         clock: kernel.env.clock.clone(),
         issuer: Arc::new(scope),
         headers: message.headers.clone(),
-        reminders,
+        staging,
         activation: Arc::downgrade(activation),
     }
 }

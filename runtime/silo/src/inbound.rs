@@ -2,10 +2,10 @@
 
 use crate::cluster_client::ended_of;
 use crate::control::ControlMessage;
+use crate::errands::is_errand;
 use crate::error::Failure;
 use crate::kernel::Kernel;
 use crate::message::{Ended, Message, Order, ReplyTo};
-use crate::reminders::FIRE;
 use crate::routes::Learned;
 use bytes::Bytes;
 use quark_core::codec::{self, CodecLimits};
@@ -123,10 +123,10 @@ impl Kernel {
             return self.finish(&message, ended);
         }
         if from_client {
-            if message.method == FIRE {
-                // It says what time it is; a client does not tell a silo that.
-                reached!("inbound.client_fires");
-                let (kind, method) = (message.actor.kind().into(), FIRE.0.to_string());
+            if is_errand(message.method) {
+                // It says what time it is, or what has been taken: a client does not tell a silo that.
+                reached!("inbound.errand_of_a_client");
+                let (kind, method) = (message.actor.kind().into(), message.method.0.to_string());
                 return self.finish(&message, Failure::UnknownMethod { kind, method }.into());
             }
             return self.route_for_client(message);

@@ -1,6 +1,7 @@
 //! A call on its way to an activation, whether it came from this silo or by the wire.
 
 use crate::error::Failure;
+use crate::outbox::SWEEP;
 use crate::timers::Timer;
 use bytes::Bytes;
 use quark_core::wire::{CallId, IdempotencyKey};
@@ -51,6 +52,11 @@ pub(crate) struct Message {
 }
 
 impl Message {
+    /// Whether another activation of the actor has nothing to do with it.
+    pub fn is_for_one_activation(&self) -> bool {
+        self.tick.is_some() || self.method == SWEEP
+    }
+
     /// What it costs a bounded queue: its arguments and an allowance for the rest.
     pub fn bytes(&self) -> usize {
         self.args.len() + 192

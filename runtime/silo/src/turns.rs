@@ -3,12 +3,12 @@
 
 use crate::activation::Activation;
 use crate::actor::Access;
+use crate::errands::is_errand;
 use crate::error::Failure;
 use crate::handling::{After, execute};
 use crate::inline::{run_inline, yield_once};
 use crate::kernel::Kernel;
 use crate::message::{Message, ReplyTo};
-use crate::reminders::FIRE;
 use quark_core::mailbox::Admit;
 use quark_core::turn::{Begin, End};
 use quark_core::wire::{CallId, Lane};
@@ -25,10 +25,10 @@ const SHARED_MAX: usize = 64;
 
 /// How a method borrows its actor; `None` if there is none of this number.
 pub(crate) fn access_of(activation: &Activation, method: MethodId) -> Option<Access> {
-    match method {
-        FIRE => Some(Access::Exclusive),
-        method => activation.kind.contract.method(method).map(|m| m.access),
+    if is_errand(method) {
+        return Some(Access::Exclusive);
     }
+    activation.kind.contract.method(method).map(|m| m.access)
 }
 
 impl Kernel {
@@ -79,8 +79,7 @@ impl Kernel {
             if mail.closed {
                 drop(mail);
                 reached!("turns.closed_mailbox");
-                // A tick is for this activation alone.
-                return if message.tick.is_none() {
+                return if !message.is_for_one_activation() {
                     self.route(message)
                 };
             }

@@ -11,6 +11,7 @@ mod directory_owner_dies;
 mod drain_in_order;
 mod first_call_race;
 mod lost_gossip;
+mod outbox_crash_points;
 mod pressure_cycle;
 mod reminder_owner_change;
 mod rotten_pipe;
@@ -44,6 +45,7 @@ pub fn all() -> Vec<Scenario> {
         create_race::SCENARIO,
         ambiguous_write::SCENARIO,
         same_key::SCENARIO,
+        outbox_crash_points::SCENARIO,
         rotten_pipe::SCENARIO,
         drain_in_order::SCENARIO,
     ]

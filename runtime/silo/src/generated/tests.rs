@@ -160,7 +160,7 @@ fn context(key: &str) -> ActorContext {
         clock: Arc::new(Stopped),
         issuer,
         headers: Arc::new([]),
-        reminders: None,
+        staging: None,
         activation: std::sync::Weak::new(),
     }
 }

@@ -4,7 +4,7 @@ use super::row::{ReminderRow, Rows};
 use super::staged::{Tick, TurnReminders};
 use crate::message::Message;
 use bytes::Bytes;
-use quark_core::codec::{self, CodecError, CodecLimits};
+use quark_core::codec;
 use quark_core::{MethodId, WallTime, reached};
 use serde::{Deserialize, Serialize};
 
@@ -31,26 +31,20 @@ pub(crate) struct Firing {
 }
 
 impl Firing {
-    /// Reads the request, and compares it with the truth: whatever the index says, only what is due by the truth at
+    /// Compares the request with the truth: whatever the index says, only what is due by the truth at
     /// just that time is fired.
-    pub fn read(args: &[u8], rows: &Rows) -> Result<Self, CodecError> {
-        let fire: Fire = codec::decode(args, CodecLimits::default())?;
+    pub fn read(fire: Fire, rows: &Rows) -> Self {
         let row = rows.get(&fire.name);
         let is_due = row.is_some_and(|row| row.next_due == fire.due);
         if !is_due {
             reached!("reminders.not_due_by_the_truth");
         }
-        Ok(Self {
+        Self {
             stands: row.map(|row| row.next_due),
             due_row: row.filter(|_| is_due).cloned(),
             now: fire.now.max(fire.due),
             name: fire.name,
-        })
-    }
-
-    /// Which reminder.
-    pub fn name(&self) -> &str {
-        &self.name
+        }
     }
 
     /// What the turn is to do: the message to run, if there is one, and what is staged for its commit. `Err` is the

@@ -14,6 +14,6 @@ mod staged;
 pub use staged::{Reminder, ReminderError, ReminderStatus, Reminders, Tick};
 
 pub(crate) use announce::Notice;
-pub(crate) use firing::{FIRE, Firing, answer};
+pub(crate) use firing::{FIRE, Fire, Firing, answer};
 pub(crate) use service::{Service, encode_index};
 pub(crate) use staged::TurnReminders;
