@@ -48,9 +48,7 @@ pub use status::{ConnectionState, Health};
 use address::{Address, check_prefix};
 use futures_util::future::try_join_all;
 use lane::Lane;
-use quark_env::store::{
-    Batch, Committed, Op, Partition, Record, RecordKey, ScanRange, StoreError, check_limits,
-};
+use quark_env::store::{Batch, Committed, Partition, Record, RecordKey, ScanRange, StoreError, check_limits};
 use quark_env::{BoxFuture, Store};
 use queue::{Queue, Refusal};
 use request::{Request, Scripts};
@@ -208,7 +206,7 @@ impl Store for RedisStore {
         }
         let (reply, answer) = oneshot::channel();
         let shared = &self.inner.shared;
-        let (partition, bytes) = (batch.partition.clone(), bytes_of(&batch));
+        let (partition, bytes) = (batch.partition.clone(), batch.bytes_held());
         let mark = shared.seen.get(&partition);
         let request = Request::commit(self.scripts(), &shared.prefix, batch, mark, shared.floor(), reply);
         self.ask(&partition, bytes, request, answer, StoreError::Indeterminate)
@@ -247,14 +245,4 @@ impl std::fmt::Debug for RedisStore {
 fn unavailable(refusal: Refusal) -> StoreError {
     quark_core::reached!("redis.queue.refused");
     StoreError::Unavailable(refusal.to_string())
-}
-
-/// About what a waiting batch holds in memory.
-fn bytes_of(batch: &Batch) -> usize {
-    let ops = batch.ops.iter().map(|op| match op {
-        Op::Put { row, value } => row.len() + value.len(),
-        Op::Delete { row } => row.len(),
-    });
-    let checks = batch.checks.iter().map(|check| check.row.len());
-    batch.partition.0.len() + ops.sum::<usize>() + checks.sum::<usize>()
 }

@@ -29,7 +29,7 @@ mod writer;
 pub use open::OpenError;
 pub use options::{Durability, Options};
 
-use quark_env::store::{Batch, Committed, Op, Record, RecordKey, ScanRange, StoreError, check_limits};
+use quark_env::store::{Batch, Committed, Record, RecordKey, ScanRange, StoreError, check_limits};
 use quark_env::{BoxFuture, Store};
 use queue::{Queue, Refusal};
 use reader::{Question, Reader};
@@ -113,7 +113,7 @@ impl Store for SqliteStore {
         let (reply, answer) = oneshot::channel();
         let queued = match check_limits(&batch) {
             Ok(()) => {
-                let bytes = bytes_of(&batch);
+                let bytes = batch.bytes_held();
                 self.commits.push(Pending { batch, reply }, bytes).map_err(unavailable)
             }
             Err(too_large) => Err(too_large),
@@ -160,16 +160,6 @@ impl std::fmt::Debug for SqliteStore {
 fn unavailable(refusal: Refusal) -> StoreError {
     quark_core::reached!("sqlite.queue.refused");
     StoreError::Unavailable(refusal.to_string())
-}
-
-/// About what a waiting batch holds in memory.
-fn bytes_of(batch: &Batch) -> usize {
-    let ops = batch.ops.iter().map(|op| match op {
-        Op::Put { row, value } => row.len() + value.len(),
-        Op::Delete { row } => row.len(),
-    });
-    let checks = batch.checks.iter().map(|check| check.row.len());
-    batch.partition.0.len() + ops.sum::<usize>() + checks.sum::<usize>()
 }
 
 /// How many reads may wait. They hold little more than their key.

@@ -159,6 +159,16 @@ impl Batch {
         self.ops.push(Op::Delete { row: row.into() });
         self
     }
+
+    /// About what it holds in memory while it waits, in bytes: its names and values.
+    pub fn bytes_held(&self) -> usize {
+        let ops = self.ops.iter().map(|op| match op {
+            Op::Put { row, value } => row.len() + value.len(),
+            Op::Delete { row } => row.len(),
+        });
+        let checks = self.checks.iter().map(|check| check.row.len());
+        self.partition.0.len() + ops.sum::<usize>() + checks.sum::<usize>()
+    }
 }
 
 /// The commit happened.

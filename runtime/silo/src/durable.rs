@@ -145,7 +145,8 @@ impl Kernel {
                         committed: state.map(|r| r.value.clone()),
                         inbox,
                         reminders,
-                        post: (!letters.is_empty()).then(|| Arc::new(Post::holding(letters))),
+                        post: (!letters.is_empty())
+                            .then(|| Arc::new(Post::new(letters, self.letters.clone()))),
                         letters_written: 0,
                         wake_at: None,
                         seen: Seen::default(),

@@ -24,7 +24,7 @@ use quark_core::view::View;
 use quark_core::view_cell::ViewCell;
 use quark_core::{SiloId, ViewVersion};
 use quark_env::{Env, TaskHandle};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Everything that a running silo is made of.
@@ -48,6 +48,8 @@ pub(crate) struct Kernel {
     pub early: Early,
     pub reminders: reminders::Service,
     pub timers: Arc<Clockwork>,
+    /// Those of all activations here that nobody has taken yet.
+    pub letters: Arc<AtomicUsize>,
     pub lease: Lease,
     pub supervision: Mutex<Supervision>,
     pub membership: OnceLock<Handle>,
@@ -113,6 +115,7 @@ impl Kernel {
             early: Early::default(),
             reminders: reminders::Service::default(),
             timers: Arc::new(Clockwork::new(env.clock.now())),
+            letters: Arc::default(),
             lease: Lease::default(),
             supervision: Mutex::default(),
             membership: OnceLock::new(),

@@ -205,6 +205,7 @@ impl Silo {
             parked: kernel.parked.lock().len(),
             early: kernel.early.len(),
             timers: kernel.timers.len(),
+            letters: kernel.letters.load(Ordering::Relaxed),
             routes: kernel.routes.lock().len(),
             turns: kernel.stats.turns.load(Ordering::Relaxed),
             commits: kernel.stats.commits.load(Ordering::Relaxed),
@@ -327,6 +328,8 @@ pub struct SiloStatus {
     pub early: usize,
     /// Volatile timers that wait for their time.
     pub timers: usize,
+    /// Letters of activations here that nobody has taken yet.
+    pub letters: usize,
     /// Route hints.
     pub routes: usize,
     /// Turns run since the start.

@@ -42,6 +42,7 @@ impl Checker for Leaks {
                         ("parked replies", status.parked),
                         ("early messages", status.early),
                         ("timers without an activation", orphaned_timers(status)),
+                        ("letters that nobody takes", status.letters),
                     ];
                     for (what, size) in left {
                         verdict.require("P17", record.at, size == 0, || {
@@ -106,6 +107,13 @@ mod tests {
         assert_eq!(quiet(0, 1), ["P17"]);
         assert_eq!(quiet(1, 1), [] as [&str; 0]);
         assert_eq!(quiet(1, Timers::COUNT_MAX + 1), ["P17"]);
+    }
+
+    #[test]
+    fn a_letter_that_nobody_takes_is_left() {
+        let status = SiloStatus { letters: 1, ..SiloStatus::default() };
+        let sampled = WorldEvent::Sampled { silo: silo("a#1"), status };
+        assert_eq!(broken(&Leaks, Script::new().world(WorldEvent::Quiet).world(sampled)), ["P17"]);
     }
 
     #[test]

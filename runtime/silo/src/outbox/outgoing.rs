@@ -87,7 +87,8 @@ impl Mail {
             post.withdrawn(&self.withdrawn);
         }
         if !self.written.is_empty() {
-            let post = claim.post.get_or_insert_with(|| Arc::new(Post::default()));
+            let empty = || Arc::new(Post::new(Vec::new(), kernel.letters.clone()));
+            let post = claim.post.get_or_insert_with(empty);
             post.add(self.written);
             kernel.deliver_letters(activation, post);
         }

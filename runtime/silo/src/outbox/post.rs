@@ -8,6 +8,7 @@ use quark_core::ActorId;
 use std::collections::VecDeque;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The most letters of one actor that wait to be taken.
 pub const WAITING_MAX: usize = 1024;
@@ -15,8 +16,11 @@ pub const WAITING_MAX: usize = 1024;
 const SWEEP_AT: usize = 32;
 
 /// What an activation has committed and nobody has taken yet.
-#[derive(Default)]
-pub(crate) struct Post(Mutex<Inner>);
+pub(crate) struct Post {
+    inner: Mutex<Inner>,
+    /// How many wait in all of the silo.
+    of_silo: Arc<AtomicUsize>,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -57,16 +61,17 @@ pub struct LetterStatus {
 
 impl Post {
     /// With these letters, in the order of their ids.
-    pub fn holding(letters: Vec<(LetterId, Letter)>) -> Self {
-        let post = Self::default();
+    pub fn new(letters: Vec<(LetterId, Letter)>, of_silo: Arc<AtomicUsize>) -> Self {
+        let post = Self { inner: Mutex::default(), of_silo };
         post.add(letters);
         post
     }
 
     /// Letters have been committed.
     pub fn add(&self, letters: Vec<(LetterId, Letter)>) {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         inner.waiting += letters.len();
+        self.of_silo.fetch_add(letters.len(), Ordering::Relaxed);
         for (id, letter) in letters {
             let lane = inner.lanes.entry(letter.to.clone()).or_default();
             lane.letters.push_back(Waiting { id, letter: Arc::new(letter), attempts: 0, last_failure: None });
@@ -75,12 +80,12 @@ impl Post {
 
     /// How many wait.
     pub fn waiting(&self) -> usize {
-        self.0.lock().waiting
+        self.inner.lock().waiting
     }
 
     /// Those that wait, lane by lane.
     pub fn list(&self) -> Vec<LetterStatus> {
-        let inner = self.0.lock();
+        let inner = self.inner.lock();
         let status = |waiting: &Waiting| LetterStatus {
             id: waiting.id,
             to: waiting.letter.to.clone(),
@@ -92,7 +97,7 @@ impl Post {
 
     /// The lanes that nobody delivers: the caller does from now on.
     pub fn begin(&self) -> Vec<ActorId> {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         if inner.closed {
             return Vec::new();
         }
@@ -106,7 +111,7 @@ impl Post {
 
     /// What is to be delivered next in a lane. `None`: its task may end.
     pub fn first(&self, to: &ActorId) -> Option<(LetterId, Arc<Letter>)> {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         if inner.closed {
             return None;
         }
@@ -120,19 +125,23 @@ impl Post {
 
     /// The first of a lane has been taken.
     pub fn taken(&self, to: &ActorId, id: LetterId) {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return;
+        }
         let Some(lane) = inner.lanes.get_mut(to) else { return };
         // It may have been withdrawn meanwhile.
         if lane.letters.front().is_some_and(|first| first.id == id) {
             lane.letters.pop_front();
             inner.waiting -= 1;
             inner.taken.push(id);
+            self.of_silo.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     /// The first of a lane has not been taken, as far as one knows.
     pub fn failed(&self, to: &ActorId, id: LetterId, why: String) {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         let first = inner.lanes.get_mut(to).and_then(|lane| lane.letters.front_mut());
         if let Some(first) = first.filter(|first| first.id == id) {
             first.attempts += 1;
@@ -142,7 +151,7 @@ impl Post {
 
     /// Some have been withdrawn, by a commit.
     pub fn withdrawn(&self, ids: &[LetterId]) {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         let mut gone = 0;
         for lane in inner.lanes.values_mut() {
             let before = lane.letters.len();
@@ -150,30 +159,34 @@ impl Post {
             gone += before - lane.letters.len();
         }
         inner.waiting -= gone;
+        self.of_silo.fetch_sub(gone, Ordering::Relaxed);
     }
 
     /// Whether a turn should delete rows; the caller sees to one.
     pub fn ask_sweep(&self) -> bool {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         let worth_it = inner.taken.len() >= SWEEP_AT || (inner.waiting == 0 && !inner.taken.is_empty());
         worth_it && !inner.closed && !std::mem::replace(&mut inner.sweep_asked, true)
     }
 
     /// The rows that may be deleted by the commit that is being put together, at most so many.
     pub fn deletable(&self, max: usize) -> Vec<LetterId> {
-        let mut inner = self.0.lock();
+        let mut inner = self.inner.lock();
         inner.sweep_asked = false;
         inner.taken.iter().copied().take(max).collect()
     }
 
     /// That commit has succeeded.
     pub fn deleted(&self, ids: &[LetterId]) {
-        self.0.lock().taken.retain(|id| !ids.contains(id));
+        self.inner.lock().taken.retain(|id| !ids.contains(id));
     }
 
     /// The activation has ended: its successor delivers what is left.
     pub fn close(&self) {
-        self.0.lock().closed = true;
+        let mut inner = self.inner.lock();
+        if !std::mem::replace(&mut inner.closed, true) {
+            self.of_silo.fetch_sub(std::mem::take(&mut inner.waiting), Ordering::Relaxed);
+        }
     }
 }
 
@@ -194,7 +207,7 @@ mod tests {
 
     #[test]
     fn one_letter_of_a_lane_is_under_way_and_the_next_follows_when_it_is_taken() {
-        let post = Post::holding(letters(0..2, "a"));
+        let post = Post::new(letters(0..2, "a"), Arc::default());
         post.add(letters(2..3, "b"));
         assert_eq!(post.begin(), [actor("a"), actor("b")]);
         assert_eq!(post.begin(), [], "each lane has its task");
@@ -205,11 +218,16 @@ mod tests {
         post.taken(&actor("a"), first);
         post.taken(&actor("a"), first);
         assert_eq!((post.first(&actor("a")).map(|(id, _)| id.number), post.waiting()), (Some(1), 2));
+        assert_eq!(post.of_silo.load(Ordering::Relaxed), 2);
+        post.close();
+        post.taken(&actor("a"), LetterId { number: 1, ..first });
+        post.close();
+        assert_eq!(post.of_silo.load(Ordering::Relaxed), 0, "its successor counts them");
     }
 
     #[test]
     fn rows_are_deleted_when_all_are_taken_or_many() {
-        let post = Post::holding(letters(0..40, "a"));
+        let post = Post::new(letters(0..40, "a"), Arc::default());
         for number in 0..40 {
             assert_eq!(post.ask_sweep(), number == SWEEP_AT as u64, "{number}");
             post.taken(&actor("a"), LetterId { epoch: Epoch(1), number });
@@ -224,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_lane_ends_when_it_is_empty_or_the_activation_is_gone() {
-        let post = Post::holding(letters(0..2, "a"));
+        let post = Post::new(letters(0..2, "a"), Arc::default());
         post.begin();
         post.withdrawn(&[LetterId { epoch: Epoch(1), number: 0 }]);
         assert_eq!(post.first(&actor("a")).map(|(id, _)| id.number), Some(1));
