@@ -1,6 +1,7 @@
 //! The options of `#[quark::actor(..)]`.
 
 use crate::problems::Problems;
+use crate::schema::Schema;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::Parser;
@@ -15,9 +16,12 @@ pub struct Options {
     pub durable: bool,
     /// The expression of the placement.
     pub placement: TokenStream,
+    /// The versions of the stored state.
+    pub schema: Schema,
 }
 
-const KNOWN: &str = "the options are `kind = \"..\"`, `durable` and `placement = ..`";
+const KNOWN: &str =
+    "the options are `kind = \"..\"`, `durable`, `placement = ..`, `version = ..` and `upgrades(..)`";
 const PLACEMENTS: [(&str, &str); 4] = [
     ("ring_owner", "RingOwner"),
     ("random", "Random"),
@@ -32,6 +36,7 @@ impl Options {
             kind: String::new(),
             durable: false,
             placement: quote!(::quark::generated::Placement::RingOwner),
+            schema: Schema::default(),
         };
         let (mut seen, broken) = (Vec::<String>::new(), tokens.clone());
         let metas = match Punctuated::<Meta, Token![,]>::parse_terminated.parse2(tokens) {
@@ -53,6 +58,8 @@ impl Options {
                     _ => problems.add(meta, "`durable` takes no value", "write `durable`, or leave it out"),
                 },
                 "placement" => options.read_placement(meta, problems),
+                "version" => options.schema.read_version(meta, problems),
+                "upgrades" => options.schema.read_upgrades(meta, problems),
                 _ => problems.add(
                     meta,
                     format!("unknown option `{}`", crate::tokens::text(meta.path())),
@@ -68,6 +75,7 @@ impl Options {
                  help: write `#[quark::actor(kind = \"account\")]`",
             ));
         }
+        options.schema.check(options.durable, problems);
         options
     }
 
@@ -119,7 +127,7 @@ pub fn string_of(meta: &Meta) -> Option<syn::LitStr> {
 }
 
 /// The value of `name = value`, without the invisible group that a `macro_rules!` fragment leaves around it.
-fn value_of(meta: &Meta) -> Option<&Expr> {
+pub fn value_of(meta: &Meta) -> Option<&Expr> {
     let Meta::NameValue(pair) = meta else { return None };
     let mut value = &pair.value;
     while let Expr::Group(group) = value {

@@ -19,6 +19,9 @@ pub trait Actor: Sized + Send + Sync + 'static {
     const DURABLE: bool;
     /// Where an actor of this kind is placed on its first call.
     const PLACEMENT: Placement = Placement::RingOwner;
+    /// The schema version of the state that this code writes, from 1 on. It is no part of the contract: silos that
+    /// differ in it alone share a cluster, so that a new version can be rolled out silo by silo.
+    const STATE_VERSION: u32 = 1;
 
     /// The typed reference that callers hold.
     type Ref: Clone + Send + Sync + 'static;
@@ -32,11 +35,12 @@ pub trait Actor: Sized + Send + Sync + 'static {
     /// A fresh actor that has no committed state.
     fn create(id: &ActorId) -> Self;
 
-    /// Encodes the state for the store. Called for durable kinds only.
+    /// Encodes the state for the store: the whole record, as of [`Actor::STATE_VERSION`]. Called for durable kinds only.
     fn encode_state(&self) -> Result<Bytes, CodecError>;
 
-    /// Decodes committed state. Called for durable kinds only.
-    fn decode_state(bytes: &[u8]) -> Result<Self, CodecError>;
+    /// Decodes a committed state of this schema version, without the record's header, and upgrades it.
+    /// [`load_state`](crate::stored::load_state) reads a whole record. Called for durable kinds only.
+    fn decode_state(version: u32, bytes: &[u8]) -> Result<Self, CodecError>;
 
     /// Runs before the first turn. An error ends the activation, and its callers get `ActivationFailed`.
     fn on_activate<'a>(&'a mut self, _ctx: &'a ActorContext) -> BoxFuture<'a, Result<(), String>> {

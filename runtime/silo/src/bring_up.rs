@@ -55,7 +55,7 @@ impl Kernel {
         let mut state = None;
         if activation.kind.durable {
             let (claim, found) = self
-                .claim(&activation.id)
+                .claim(&activation.id, activation.kind.state_version)
                 .await
                 .map_err(|e| Ended::Failed(e.into_failure(&activation.id)))?;
             activation.set_epoch(claim.epoch);
@@ -64,27 +64,40 @@ impl Kernel {
             unsafe { activation.body.exclusive() }.1.claim = Some(claim);
         }
         activation.advance(lifecycle::Event::Claimed);
-        let mut body = match state {
-            Some(bytes) => (activation.kind.decode)(&bytes).map_err(|error| {
-                Ended::Failed(Failure::Corrupt { actor: activation.id.clone(), reason: error.to_string() })
-            })?,
-            None => (activation.kind.create)(&activation.id),
-        };
-        let context = context_of(self, activation, &self.lifecycle_message(&activation.id), None);
-        let outcome = Guarded::new(self, body.on_activate(&context)).await;
-        match outcome {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(reason))) => return Err(Failure::ActivationFailed { reason }.into()),
-            Ok(Err(message)) => {
-                self.supervision.lock().panicked(&activation.id, self.env.clock.now(), &self.config);
-                return Err(Failure::Panicked { message }.into());
+        let make = async {
+            match state {
+                Some(record) => (activation.kind.decode)(&record),
+                None => Ok((activation.kind.create)(&activation.id)),
             }
-            Err(Stopped) => return Err(Ended::Bounced),
-        }
+        };
+        // Guarded: `Default`, `Deserialize` and the upgrades are the author's.
+        let mut body = self
+            .guarded_start(activation, make)
+            .await?
+            .map_err(|error| Ended::Failed(error.into_failure(&activation.id)))?;
+        let context = context_of(self, activation, &self.lifecycle_message(&activation.id), None);
+        let started = self.guarded_start(activation, body.on_activate(&context)).await?;
+        started.map_err(|reason| Ended::Failed(Failure::ActivationFailed { reason }))?;
         // SAFETY: as above.
         *unsafe { activation.body.exclusive() }.0 = Some(body);
         activation.advance(lifecycle::Event::Activated);
         Ok(())
+    }
+
+    /// Runs what the author wrote for the start of an activation. A panic counts with the supervision.
+    async fn guarded_start<T>(
+        self: &Arc<Self>,
+        activation: &Activation,
+        code: impl Future<Output = T>,
+    ) -> Result<T, Ended> {
+        match Guarded::new(self, code).await {
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(message)) => {
+                self.supervision.lock().panicked(&activation.id, self.env.clock.now(), &self.config);
+                Err(Failure::Panicked { message }.into())
+            }
+            Err(Stopped) => Err(Ended::Bounced),
+        }
     }
 
     /// A message that stands for the runtime itself: hooks run under it.

@@ -4,11 +4,15 @@
 //! A commit that leaves the state as it was writes the `mark` row instead. A claim raises the epoch and checks the
 //! state and the mark that it read, so that no commit of an earlier activation can slip in between. A commit checks the
 //! owner row, so that no activation that lost its claim can commit. No clock takes part.
+//!
+//! The `state` row says which version of its schema it has (`stored.rs`). An earlier one is upgraded in memory when it is
+//! loaded; the next commit writes it anew. A newer one is refused before anything is written.
 
 use crate::error::Failure;
 use crate::inbox::{self, Inbox};
 use crate::kernel::Kernel;
 use crate::reminders::{encode_index, row as reminders};
+use crate::stored;
 use bytes::Bytes;
 use quark_core::codec::{self, CodecError, CodecLimits};
 use quark_core::reminder::{IndexRow, Shard};
@@ -62,7 +66,9 @@ pub(crate) enum CommitError {
     /// Nobody knows, and nobody could find out in time.
     Indeterminate(String),
     /// It did not happen: too large.
-    TooLarge { size: usize, limit: usize },
+    TooLarge { what: &'static str, size: usize, limit: usize },
+    /// It did not happen: a newer program wrote what is stored.
+    NewerState { stored: u32, known: u32 },
     /// It did not happen: what is stored cannot be understood.
     Corrupt(String),
 }
@@ -73,8 +79,13 @@ impl CommitError {
             CommitError::Fenced => Failure::Fenced { actor: actor.clone() },
             CommitError::Unavailable(reason) => Failure::StoreUnavailable { reason },
             CommitError::Indeterminate(reason) => Failure::Indeterminate { reason },
-            CommitError::TooLarge { size, limit } => {
-                Failure::TooLarge { what: format!("the state of {actor}"), size, limit }
+            CommitError::TooLarge { what, size, limit } => Failure::TooLarge {
+                what: format!("what is to be committed for {actor}: {what}"),
+                size,
+                limit,
+            },
+            CommitError::NewerState { stored, known } => {
+                Failure::NewerState { actor: actor.clone(), stored, known }
             }
             CommitError::Corrupt(reason) => Failure::Corrupt { actor: actor.clone(), reason },
         }
@@ -92,8 +103,13 @@ impl Kernel {
         WriteId(self.env.entropy.u128("write-id"))
     }
 
-    /// Takes the actor over: epoch plus one, and its state, in one read and one commit.
-    pub(crate) async fn claim(&self, actor: &ActorId) -> Result<(Claim, Option<Bytes>), CommitError> {
+    /// Takes the actor over: epoch plus one, and its state, in one read and one commit. `known` is the newest schema
+    /// version of the state that this program understands.
+    pub(crate) async fn claim(
+        &self,
+        actor: &ActorId,
+        known: u32,
+    ) -> Result<(Claim, Option<Bytes>), CommitError> {
         let partition = partition_of(actor);
         for _ in 0..CLAIMS_MAX {
             let Some(rows) = self.all_rows(&partition).await.map_err(|e| not_done(actor, e))? else {
@@ -101,6 +117,14 @@ impl Kernel {
                 continue;
             };
             let row = |name: &str| rows.iter().find(|r| &*r.key.row == name);
+            if let Some(record) = row(STATE) {
+                let (stored, _) = stored::open(&record.value).map_err(|e| corrupt(actor, &e))?;
+                // Before the owner row is taken, lest a silo of the newer version be fenced for nothing.
+                if stored > known {
+                    reached!("durable.newer_state");
+                    return Err(CommitError::NewerState { stored, known });
+                }
+            }
             let owner = row(OWNER).map(|r| decode_owner(actor, r)).transpose()?;
             let epoch = owner.as_ref().map_or(Epoch(0), |o| o.epoch).next();
             let value =
@@ -293,8 +317,8 @@ impl Kernel {
                     return Err(CommitError::Unavailable(reason));
                 }
                 Err(StoreError::Unavailable(_)) => {}
-                Err(StoreError::TooLarge { size, limit, .. }) => {
-                    return Err(CommitError::TooLarge { size, limit });
+                Err(StoreError::TooLarge { what, size, limit }) => {
+                    return Err(CommitError::TooLarge { what, size, limit });
                 }
                 Err(StoreError::Corrupt { reason, .. }) => return Err(CommitError::Corrupt(reason)),
             }

@@ -10,6 +10,7 @@ use crate::kernel::Kernel;
 use crate::message::{Ended, Message, ReplyTo};
 use crate::observer::Event;
 use crate::reminders::{FIRE, Firing, TurnReminders, answer};
+use crate::stored::cannot_be_stored;
 use crate::turns::access_of;
 use bytes::Bytes;
 use quark_core::reminder::Shard;
@@ -310,11 +311,7 @@ async fn commit(
     let (body, holding) = unsafe { activation.body.exclusive() };
     let body = body.as_ref().expect("a turn runs only after the body is in place");
     let claim = holding.claim.as_mut().expect("a durable activation holds a claim");
-    let too_large = |what: &str, error| Failure::TooLarge {
-        what: format!("{what} of {} ({error})", activation.id),
-        size: 0,
-        limit: quark_env::store::VALUE_BYTES_MAX,
-    };
+    let too_large = |what: &str, error| cannot_be_stored(&activation.id, what, error);
     let state = body.encode_state().map_err(|error| too_large("the state", error))?;
     let mut ops = Vec::new();
     let taken = match message.idempotency {

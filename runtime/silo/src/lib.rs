@@ -74,6 +74,7 @@ mod registry;
 mod reminders;
 mod routes;
 mod silo;
+pub mod stored;
 mod supervision;
 mod sweeper;
 mod timers;

@@ -2,6 +2,7 @@
 
 use crate::actor::{Actor, Contract, Dispatch};
 use crate::context::ActorContext;
+use crate::stored::{LoadError, load_state};
 use bytes::Bytes;
 use quark_core::codec::CodecError;
 use quark_core::placement::Placement;
@@ -41,11 +42,13 @@ impl<A: Actor> Body for A {
     }
 }
 
-type Decode = fn(&[u8]) -> Result<Box<dyn Body>, CodecError>;
+type Decode = fn(&[u8]) -> Result<Box<dyn Body>, LoadError>;
 
 /// One kind.
 pub(crate) struct KindEntry {
     pub durable: bool,
+    /// The newest schema of its state that this program knows.
+    pub state_version: u32,
     pub placement: Placement,
     pub contract: &'static Contract,
     pub create: fn(&ActorId) -> Box<dyn Body>,
@@ -62,10 +65,11 @@ impl Registry {
     pub fn add<A: Actor>(&mut self) {
         let entry = KindEntry {
             durable: A::DURABLE,
+            state_version: A::STATE_VERSION,
             placement: A::PLACEMENT,
             contract: A::contract(),
             create: |id| Box::new(A::create(id)),
-            decode: |bytes| Ok(Box::new(A::decode_state(bytes)?)),
+            decode: |record| Ok(Box::new(load_state::<A>(record)?)),
         };
         self.kinds.insert(A::KIND, Arc::new(entry));
     }
