@@ -23,7 +23,7 @@ use quark_env::store::{Batch, Expect, Op, Partition, Record, RecordKey, ScanRang
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-const OWNER: &str = "owner";
+pub(crate) const OWNER: &str = "owner";
 const STATE: &str = "state";
 const MARK: &str = "mark";
 /// Every commit writes one of these.
@@ -35,7 +35,7 @@ const CLAIMS_MAX: u32 = 8;
 
 /// The row that fences: who may commit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct OwnerRow {
+pub(crate) struct OwnerRow {
     epoch: Epoch,
     silo: SiloId,
 }

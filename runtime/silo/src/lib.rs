@@ -73,6 +73,7 @@ mod placing;
 mod registry;
 mod reminders;
 mod routes;
+pub mod rows;
 mod silo;
 pub mod stored;
 mod supervision;
