@@ -150,13 +150,14 @@ fn reference_method(at: usize, method: &Method) -> TokenStream {
 }
 
 fn actor_impl(options: &Options, block: &ActorBlock, reference: &Ident) -> TokenStream {
-    let Options { kind, durable, placement, schema } = options;
+    let Options { kind, saving, placement, schema } = options;
+    let (durable, save) = (saving.is_stored(), saving.written());
     let actor = &block.actor;
     let span = span_of(actor);
     let (handle, bytes, version) = (local("handle"), local("bytes"), local("version"));
     let current = schema.version;
     let create = quote_spanned!(span=> <#actor as ::core::default::Default>::default());
-    let (encode, decode) = if *durable {
+    let (encode, decode) = if durable {
         (
             quote_spanned!(span=> ::quark::generated::encode_durable_state::<#actor>(self, #current)),
             decode_state(schema, actor, &version, &bytes),
@@ -176,6 +177,7 @@ fn actor_impl(options: &Options, block: &ActorBlock, reference: &Ident) -> Token
             const KIND: &'static str = #kind;
             const DURABLE: bool = #durable;
             const PLACEMENT: ::quark::generated::Placement = #placement;
+            const SAVE: ::quark::generated::Save = #save;
             const STATE_VERSION: u32 = #current;
 
             type Ref = #reference;

@@ -14,6 +14,7 @@ mod hook;
 mod method;
 mod options;
 mod problems;
+mod saving;
 mod schema;
 mod tokens;
 
@@ -40,6 +41,8 @@ use proc_macro::TokenStream;
 /// | --- | --- |
 /// | `kind = ".."` | the stable wire name, required: 1 to 64 characters of `a-z 0-9 . _ -` |
 /// | `durable` | turns through `&mut self` commit the state before their reply; the type is `Serialize + Deserialize` |
+/// | `write_behind = ".."` | the state is committed at most that much later, as `"500ms"`, and replies do not wait for it |
+/// | `save = manual` | the state is committed by `ctx.save(self).await`, and else not |
 /// | `placement = ..` | `ring_owner` (the default), `random`, `prefer_local` or `least_loaded` |
 /// | `version = ..` | the version of the stored state's schema, counted from 1, which is the default |
 /// | `upgrades(..)` | the shapes of the versions before it, oldest first |
@@ -67,6 +70,9 @@ use proc_macro::TokenStream;
 /// that changes its fields and keeps its name is not seen.
 ///
 /// # The stored state
+///
+/// A kind without `durable`, `write_behind` or `save` keeps nothing. Only `durable` promises that what was acknowledged is
+/// committed; `quark::actor::Save` says what the other two give up.
 ///
 /// The codec is not self-describing: whoever changes the fields of a durable actor gives its schema a new `version`, keeps
 /// the former shape under another name, and says how one becomes the other:

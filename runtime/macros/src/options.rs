@@ -1,6 +1,7 @@
 //! The options of `#[quark::actor(..)]`.
 
 use crate::problems::Problems;
+use crate::saving::Saving;
 use crate::schema::Schema;
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -12,16 +13,16 @@ use syn::{Expr, Lit, Meta, Token};
 pub struct Options {
     /// The stable wire name of the kind.
     pub kind: String,
-    /// Whether the state is committed.
-    pub durable: bool,
+    /// When the state is committed, if it is.
+    pub saving: Saving,
     /// The expression of the placement.
     pub placement: TokenStream,
     /// The versions of the stored state.
     pub schema: Schema,
 }
 
-const KNOWN: &str =
-    "the options are `kind = \"..\"`, `durable`, `placement = ..`, `version = ..` and `upgrades(..)`";
+const KNOWN: &str = "the options are `kind = \"..\"`, one of `durable`, `write_behind = \"..\"` and `save = manual`, \
+     `placement = ..`, `version = ..` and `upgrades(..)`";
 const PLACEMENTS: [(&str, &str); 4] = [
     ("ring_owner", "RingOwner"),
     ("random", "Random"),
@@ -34,7 +35,7 @@ impl Options {
     pub fn read(tokens: TokenStream, problems: &mut Problems) -> Options {
         let mut options = Options {
             kind: String::new(),
-            durable: false,
+            saving: Saving::Never,
             placement: quote!(::quark::generated::Placement::RingOwner),
             schema: Schema::default(),
         };
@@ -53,10 +54,7 @@ impl Options {
             }
             match name.as_str() {
                 "kind" => options.read_kind(meta, problems),
-                "durable" => match meta {
-                    Meta::Path(_) => options.durable = true,
-                    _ => problems.add(meta, "`durable` takes no value", "write `durable`, or leave it out"),
-                },
+                "durable" | "write_behind" | "save" => options.saving.read(&name, meta, problems),
                 "placement" => options.read_placement(meta, problems),
                 "version" => options.schema.read_version(meta, problems),
                 "upgrades" => options.schema.read_upgrades(meta, problems),
@@ -75,7 +73,7 @@ impl Options {
                  help: write `#[quark::actor(kind = \"account\")]`",
             ));
         }
-        options.schema.check(options.durable, problems);
+        options.schema.check(options.saving.is_stored(), problems);
         options
     }
 

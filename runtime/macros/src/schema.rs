@@ -71,7 +71,7 @@ impl Schema {
             return problems.add(
                 place,
                 "the state of this kind is not stored: it has no versions",
-                "add `durable`, or leave `version` and `upgrades` out",
+                "add `durable` (or `write_behind`, or `save`), or leave `version` and `upgrades` out",
             );
         }
         let (needed, given) = (self.version as usize - 1, self.upgrades.len());

@@ -4,7 +4,8 @@
 //! quick to compile.
 
 pub use crate::actor::{
-    Access, Actor, ArgumentError, Contract, Dispatch, Method, MethodError, MethodResult, digest, method_id,
+    Access, Actor, ArgumentError, Contract, Dispatch, Method, MethodError, MethodResult, Save, digest,
+    method_id,
 };
 pub use crate::call::{ActorHandle, Call};
 pub use crate::context::ActorContext;

@@ -1,21 +1,24 @@
 //! One message, from its turn's beginning to its reply: handler, commit, outcome.
 
 use crate::activation::Activation;
-use crate::actor::{Access, Dispatch, MethodError, MethodResult};
+use crate::actor::{Access, Dispatch, MethodError, MethodResult, Save};
 use crate::caller::Scope;
 use crate::context::ActorContext;
+use crate::durable::CommitError;
 use crate::error::Failure;
 use crate::guarded::{Guarded, Stopped};
 use crate::kernel::Kernel;
 use crate::message::{Ended, Message, ReplyTo};
 use crate::observer::Event;
 use crate::reminders::{FIRE, Firing, TurnReminders, answer};
+use crate::saving::Lent;
 use crate::stored::cannot_be_stored;
 use crate::turns::access_of;
+use crate::write_behind::is_save;
 use bytes::Bytes;
 use quark_core::reminder::Shard;
 use quark_core::wire::IdempotencyKey;
-use quark_core::{MethodId, mutant, reached};
+use quark_core::{Instant, MethodId, mutant, reached};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -36,12 +39,32 @@ pub(crate) async fn execute(
         kernel.finish(&message, Ended::Bounced);
         return After::Discard("silo stopped");
     }
+    if is_save(&message) {
+        return kernel.save_in_turn(activation).await;
+    }
     if kernel.env.clock.now() >= message.deadline && !mutant!("m23") {
         reached!("turns.deadline_before_run");
         kernel.finish(&message, Failure::DeadlineBeforeRun.into());
         if let Some(timer) = &message.tick {
             kernel.put_off(activation, timer);
         }
+        return After::Keep;
+    }
+    // What has to commit at its end fails alone: what was acknowledged before it is in the store by then.
+    let commits = message.idempotency.is_some() || message.method == FIRE;
+    if access == Access::Exclusive
+        && (commits || activation.unsaved.is_overdue(kernel.env.clock.now()))
+        && let Err(error) = kernel.save_behind(activation).await
+        && (commits || error.is_fenced())
+    {
+        reached!("turns.not_saved_before");
+        if error.is_fenced() {
+            kernel.finish(&message, Ended::Bounced);
+            return After::Discard("another activation is newer");
+        }
+        let owed = error.into_failure(&activation.id);
+        let reason = format!("it has not taken what was acknowledged before: {owed}");
+        kernel.finish(&message, Failure::StoreUnavailable { reason }.into());
         return After::Keep;
     }
     let (ended, after) = if message.method == FIRE {
@@ -138,7 +161,10 @@ async fn take_turn(
         ReplyTo::Local | ReplyTo::Nobody => kernel.id,
     };
     let (call, exclusive) = (message.call, method.access == Access::Exclusive);
-    let context = context_of(kernel, activation, message, reminders.clone());
+    let firing = reminders.as_ref().is_some_and(|turn| turn.firing().is_some());
+    let lent = lend(kernel, activation, method.access, key.is_some() || firing);
+    let mut context = context_of(kernel, activation, message, reminders.clone());
+    context.lent.clone_from(&lent);
     let started = || {
         kernel.observe(|| Event::TurnStarted {
             actor: &activation.id,
@@ -177,6 +203,11 @@ async fn take_turn(
         })
     };
     let outcome = Guarded::new(kernel, handler).await;
+    if let Some(lent) = &lent {
+        let claim = lent.take_back().await;
+        // SAFETY: it was lent to an exclusive turn, and this task still holds it; the handler is gone.
+        unsafe { activation.body.exclusive() }.1.claim = claim;
+    }
     let (ended, after) = match outcome {
         Ok(Ok(None)) => return (Ended::Ok(Bytes::new()), After::Keep),
         Ok(Ok(Some(result))) => {
@@ -201,7 +232,27 @@ async fn take_turn(
         exclusive,
     });
     kernel.stats.turns.fetch_add(1, Ordering::Relaxed);
-    (ended, after)
+    match after {
+        After::Keep if lent.is_some_and(|lent| lent.is_fenced()) => {
+            (ended, After::Discard("another activation is newer"))
+        }
+        after => (ended, after),
+    }
+}
+
+/// The claim, for a turn that may save by itself.
+fn lend(
+    kernel: &Arc<Kernel>,
+    activation: &Activation,
+    access: Access,
+    at_the_end: bool,
+) -> Option<Arc<Lent>> {
+    if activation.kind.save != Save::Manual || access != Access::Exclusive {
+        return None;
+    }
+    // SAFETY: an exclusive method runs only while its task holds the turn exclusively, and it has not begun.
+    let claim = unsafe { activation.body.exclusive() }.1.claim.take()?;
+    Some(Arc::new(Lent::new(kernel.clone(), claim, at_the_end)))
 }
 
 /// The outcome of a call that need not run, because one with its key has been taken before, or must not.
@@ -256,13 +307,14 @@ async fn conclude(
         Ok(bytes) if bytes.len() > limit => {
             let failure =
                 Failure::TooLarge { what: format!("the result of `{}`", method()), size: bytes.len(), limit };
-            return cannot_be_told(activation, access, failure);
+            return cannot_be_told(kernel, activation, access, failure);
         }
         Ok(bytes) => Ended::Ok(bytes),
         Err(MethodError::App(bytes)) => Ended::App(bytes),
         Err(MethodError::BadResult(reason)) => {
             let reason = format!("its result cannot be encoded: {reason}");
-            return cannot_be_told(activation, access, Failure::BadArguments { method: method(), reason });
+            let failure = Failure::BadArguments { method: method(), reason };
+            return cannot_be_told(kernel, activation, access, failure);
         }
         Err(MethodError::BadArguments(reason)) => Failure::BadArguments { method: method(), reason }.into(),
         Err(MethodError::UnknownMethod) => {
@@ -280,20 +332,34 @@ async fn conclude(
     }
     match commit(kernel, activation, message, &ended, reminders).await {
         Ok(()) => (ended, After::Keep),
+        // Of a kind with `write_behind`: what was acknowledged before would go with it.
+        Err(failure) if activation.unsaved.is_dirty() && !matches!(failure, Failure::Fenced { .. }) => {
+            reached!("turns.kept_uncommitted");
+            let reason = format!(
+                "the turn has run and is to be saved later, but its reminders may not be set: {failure}"
+            );
+            (Failure::Indeterminate { reason }.into(), After::Keep)
+        }
         Err(failure) => (failure.into(), After::Discard("its commit failed")),
     }
 }
 
 /// A method has run, and its result does not fit. What it did to a durable actor is dropped with the activation, so that
-/// the failure can say that nothing happened; what it did to a volatile one stays.
-fn cannot_be_told(activation: &Activation, access: Access, failure: Failure) -> (Ended, After) {
+/// the failure can say that nothing happened; what it did to another one stays, with what its turns did before.
+fn cannot_be_told(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    access: Access,
+    failure: Failure,
+) -> (Ended, After) {
     reached!("turns.result_cannot_be_told");
     match access {
         Access::Shared => (failure.into(), After::Keep),
-        Access::Exclusive if activation.kind.durable => {
+        Access::Exclusive if activation.kind.durable && activation.kind.save == Save::EachTurn => {
             (failure.into(), After::Discard("its result cannot be told"))
         }
         Access::Exclusive => {
+            kernel.mark_unsaved(activation);
             let reason = format!("the turn has run, and {failure}");
             (Failure::Indeterminate { reason }.into(), After::Keep)
         }
@@ -312,7 +378,6 @@ async fn commit(
     let body = body.as_ref().expect("a turn runs only after the body is in place");
     let claim = holding.claim.as_mut().expect("a durable activation holds a claim");
     let too_large = |what: &str, error| cannot_be_stored(&activation.id, what, error);
-    let state = body.encode_state().map_err(|error| too_large("the state", error))?;
     let mut ops = Vec::new();
     let taken = match message.idempotency {
         Some(key) => claim
@@ -323,6 +388,11 @@ async fn commit(
     };
     let staged = reminders.map(TurnReminders::take).unwrap_or_default();
     staged.writes(&mut ops).map_err(|error| too_large("the reminders", error))?;
+    if ops.is_empty() && activation.kind.save != Save::EachTurn {
+        kernel.mark_unsaved(activation);
+        return Ok(());
+    }
+    let state = body.encode_state().map_err(|error| too_large("the state", error))?;
     let firing = reminders.and_then(TurnReminders::firing);
     let index = staged.index_rows(&activation.id, &claim.reminders, firing);
     // Before the truth: a row too many is found out, one too few is not.
@@ -333,6 +403,7 @@ async fn commit(
     let epoch = claim.epoch;
     match kernel.commit_turn(&activation.id, claim, state, ops, message.deadline).await {
         Ok(version) => {
+            activation.unsaved.saved();
             if let Some(taken) = taken {
                 claim.inbox.committed(taken);
             }
@@ -349,11 +420,41 @@ async fn commit(
             Ok(())
         }
         Err(error) => {
-            if error == crate::durable::CommitError::Fenced {
+            if error == CommitError::Fenced {
                 reached!("turns.fenced");
                 kernel.observe(|| Event::Fenced { actor: &activation.id, epoch });
             }
+            claim.leave_in_doubt(staged);
             Err(error.into_failure(&activation.id))
+        }
+    }
+}
+
+/// Commits the state and nothing else, outside of any call's turn. The caller holds the turn exclusively.
+pub(crate) async fn save_state(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    deadline: Instant,
+) -> Result<(), CommitError> {
+    // SAFETY: the caller holds the turn exclusively until this future ends.
+    let (body, holding) = unsafe { activation.body.exclusive() };
+    let body = body.as_ref().expect("a turn runs only after the body is in place");
+    let claim = holding.claim.as_mut().expect("an activation whose state is stored holds a claim");
+    let (state, epoch) = (body.encode_state().map_err(CommitError::Unfit)?, claim.epoch);
+    match kernel.commit_turn(&activation.id, claim, state, Vec::new(), deadline).await {
+        Ok(version) => {
+            activation.unsaved.saved();
+            if let Some(version) = version {
+                kernel.stats.commits.fetch_add(1, Ordering::Relaxed);
+                kernel.observe(|| Event::Committed { actor: &activation.id, epoch, version });
+            }
+            Ok(())
+        }
+        Err(error) => {
+            if error == CommitError::Fenced {
+                kernel.observe(|| Event::Fenced { actor: &activation.id, epoch });
+            }
+            Err(error)
         }
     }
 }
@@ -381,6 +482,7 @@ pub(crate) fn context_of(
         issuer: Arc::new(scope),
         headers: message.headers.clone(),
         reminders,
+        lent: None,
         activation: Arc::downgrade(activation),
     }
 }

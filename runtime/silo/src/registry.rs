@@ -1,8 +1,9 @@
 //! The kinds that a silo hosts, with their types erased.
 
-use crate::actor::{Actor, Contract, Dispatch};
+use crate::actor::{Actor, Contract, Dispatch, Save};
 use crate::context::ActorContext;
 use crate::stored::{LoadError, load_state};
+use crate::write_behind::WriteBehind;
 use bytes::Bytes;
 use quark_core::codec::CodecError;
 use quark_core::placement::Placement;
@@ -47,6 +48,9 @@ type Decode = fn(&[u8]) -> Result<Box<dyn Body>, LoadError>;
 /// One kind.
 pub(crate) struct KindEntry {
     pub durable: bool,
+    pub save: Save,
+    /// Which of its activations owe the store a commit.
+    pub behind: WriteBehind,
     /// The newest schema of its state that this program knows.
     pub state_version: u32,
     pub placement: Placement,
@@ -65,6 +69,8 @@ impl Registry {
     pub fn add<A: Actor>(&mut self) {
         let entry = KindEntry {
             durable: A::DURABLE,
+            save: A::SAVE,
+            behind: WriteBehind::default(),
             state_version: A::STATE_VERSION,
             placement: A::PLACEMENT,
             contract: A::contract(),

@@ -161,6 +161,7 @@ fn context(key: &str) -> ActorContext {
         issuer,
         headers: Arc::new([]),
         reminders: None,
+        lent: None,
         activation: std::sync::Weak::new(),
     }
 }
