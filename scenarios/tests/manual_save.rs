@@ -19,7 +19,14 @@ struct Draft {
     text: String,
     #[serde(skip)]
     kept: Option<Kept>,
+    #[serde(skip)]
+    left: Option<Left>,
 }
+
+/// A save that nobody polls any more.
+struct Left(#[expect(dead_code, reason = "it is kept and never polled")] std::sync::Mutex<SaveUnderWay>);
+
+type SaveUnderWay = std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// A context that outlives its turn.
 struct Kept(ActorContext);
@@ -61,6 +68,24 @@ impl Draft {
         drop(saving);
         self.text = second;
         told(ctx.save(self).await)
+    }
+
+    /// Leaves a save half done where it outlives the turn.
+    async fn leave_a_save(&mut self, ctx: &ActorContext, text: String) {
+        let (ctx, copy) = (ctx.clone(), Draft { text, left: None, kept: None });
+        let mut saving = Box::pin(async move { told(ctx.save(&copy).await) });
+        std::future::poll_fn(|cx| {
+            assert!(saving.as_mut().poll(cx).is_pending(), "the store takes its time");
+            Poll::Ready(())
+        })
+        .await;
+        self.left = Some(Left(std::sync::Mutex::new(saving)));
+    }
+
+    async fn save_two_at_once(&mut self, ctx: &ActorContext) -> Result<(), String> {
+        let (first, second) = futures_util::future::join(ctx.save(self), ctx.save(self)).await;
+        told(first).expect("the store is well");
+        told(second)
     }
 
     fn remind(&mut self, ctx: &ActorContext) -> Result<(), String> {
@@ -181,6 +206,30 @@ fn a_save_that_nobody_waited_for_is_settled_by_the_next() {
         assert_eq!(draft.save_twice("three".into(), "four".into()).await, Ok(()));
         let draft = after_a_crash(&cluster).await;
         assert_eq!(draft.text().await, Ok("four".into()));
+    });
+}
+
+#[test]
+fn a_save_that_outlives_its_turn_costs_the_activation_and_blocks_nobody() {
+    on_one_silo(|_, silo, draft| async move {
+        draft.write("one".into()).await.expect("serves");
+        assert_eq!(draft.save().await, Ok(()));
+        let failure = draft.leave_a_save("two".into()).await.expect_err("who knows").failure().cloned();
+        assert!(matches!(failure, Some(Failure::Indeterminate { .. })), "{failure:?}");
+        assert_eq!(silo.status().activations, 0);
+        let text = draft.text().await.expect("a fresh activation serves");
+        assert!(text == "one" || text == "two", "{text}");
+        assert_eq!(draft.save().await, Ok(()), "and saves");
+    });
+}
+
+#[test]
+fn a_turn_saves_one_thing_at_a_time() {
+    on_one_silo(|_, _, draft| async move {
+        draft.write("one".into()).await.expect("serves");
+        let refused = draft.save_two_at_once().await.expect_err("one after the other").to_string();
+        assert!(refused.contains("under way"), "{refused}");
+        assert_eq!(draft.save().await, Ok(()));
     });
 }
 

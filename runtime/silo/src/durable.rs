@@ -256,8 +256,14 @@ impl Kernel {
         ops: Vec<Op>,
         deadline: Instant,
     ) -> Result<Option<Version>, CommitError> {
-        // It decides what this one has to expect.
-        self.settle(claim, deadline).await?;
+        // It decides what this one has to expect. Whatever becomes of it, this one has not happened.
+        self.settle(claim, deadline).await.map_err(|error| match error {
+            CommitError::Indeterminate(reason) => {
+                CommitError::Unavailable(format!("an earlier commit is still in doubt: {reason}"))
+            }
+            CommitError::Overtaken => CommitError::Fenced,
+            error => error,
+        })?;
         let unchanged = claim.committed.as_ref() == Some(&state);
         if unchanged && ops.is_empty() {
             return Ok(None);

@@ -40,7 +40,7 @@ pub(crate) async fn execute(
         return After::Discard("silo stopped");
     }
     if is_save(&message) {
-        return kernel.save_in_turn(activation).await;
+        return Box::pin(kernel.save_in_turn(activation)).await;
     }
     if kernel.env.clock.now() >= message.deadline && !mutant!("m23") {
         reached!("turns.deadline_before_run");
@@ -52,9 +52,11 @@ pub(crate) async fn execute(
     }
     // What has to commit at its end fails alone: what was acknowledged before it is in the store by then.
     let commits = message.idempotency.is_some() || message.method == FIRE;
+    // Boxed, lest every turn's future have room for it.
     if access == Access::Exclusive
+        && activation.unsaved.is_dirty()
         && (commits || activation.unsaved.is_overdue(kernel.env.clock.now()))
-        && let Err(error) = kernel.save_behind(activation).await
+        && let Err(error) = Box::pin(kernel.save_behind(activation)).await
         && (commits || error.is_fenced())
     {
         reached!("turns.not_saved_before");
@@ -203,12 +205,18 @@ async fn take_turn(
         })
     };
     let outcome = Guarded::new(kernel, handler).await;
+    let mut left_under_way = false;
     if let Some(lent) = &lent {
-        let claim = lent.take_back().await;
+        let claim = lent.take_back();
+        left_under_way = claim.is_none();
         // SAFETY: it was lent to an exclusive turn, and this task still holds it; the handler is gone.
         unsafe { activation.body.exclusive() }.1.claim = claim;
     }
     let (ended, after) = match outcome {
+        Ok(Ok(Some(_))) if left_under_way => {
+            let reason = "the turn has ended while a save of it was under way: await `ctx.save(self)`".into();
+            (Failure::Indeterminate { reason }.into(), After::Discard("a save was left under way"))
+        }
         Ok(Ok(None)) => return (Ended::Ok(Bytes::new()), After::Keep),
         Ok(Ok(Some(result))) => {
             let held = access;
@@ -424,7 +432,9 @@ async fn commit(
                 reached!("turns.fenced");
                 kernel.observe(|| Event::Fenced { actor: &activation.id, epoch });
             }
-            claim.leave_in_doubt(staged);
+            if matches!(error, CommitError::Indeterminate(_)) {
+                claim.leave_in_doubt(staged);
+            }
             Err(error.into_failure(&activation.id))
         }
     }
