@@ -85,8 +85,58 @@ impl Blackboard {
     }
 }
 
+/// Is saved when there is time.
+#[derive(Default, Serialize, Deserialize)]
+struct Lazy {
+    given: u32,
+}
+
+#[quark::actor(kind = "lazy", write_behind = "60s")]
+impl Lazy {
+    fn count(&mut self) -> u32 {
+        self.given += 1;
+        self.given
+    }
+
+    fn give(&mut self, ctx: &ActorContext, to: String) -> Result<u32, String> {
+        self.given += 1;
+        let letter = ctx.actor::<Desk>(&to).note(self.given);
+        ctx.outbox().and_then(|outbox| outbox.send(letter)).map_err(|error| error.to_string())?;
+        Ok(self.given)
+    }
+
+    fn given(&self) -> u32 {
+        self.given
+    }
+}
+
+/// Is saved when it says so.
+#[derive(Default, Serialize, Deserialize)]
+struct Own {
+    given: u32,
+}
+
+#[quark::actor(kind = "own", save = manual)]
+impl Own {
+    async fn give(&mut self, ctx: &ActorContext, to: String, save_after: bool) -> Result<u32, String> {
+        self.given += 1;
+        let letter = ctx.actor::<Desk>(&to).note(self.given);
+        ctx.outbox().and_then(|outbox| outbox.send(letter)).map_err(|error| error.to_string())?;
+        if save_after {
+            ctx.save(self).await.map_err(|error| error.to_string())?;
+        }
+        Ok(self.given)
+    }
+
+    fn given(&self) -> u32 {
+        self.given
+    }
+}
+
 fn test() -> TimeTravel {
-    TimeTravel::new(|silo| silo.actor::<Desk>().actor::<Blackboard>().actor::<Purse>())
+    TimeTravel::new(|silo| {
+        silo.actor::<Desk>().actor::<Blackboard>().actor::<Purse>().actor::<Lazy>().actor::<Own>()
+    })
 }
 
 const A_MINUTE: Duration = Duration::from_secs(60);
@@ -167,6 +217,30 @@ fn letters_that_nobody_takes_are_bounded() {
     }
     let full = test.run(a.write("c".into(), vec![1])).expect_err("there is none");
     assert!(full.to_string().contains("1024 letters that nobody has taken"), "{full}");
+}
+
+#[test]
+fn a_letter_goes_with_the_state_of_its_turn_however_its_kind_is_saved() {
+    let mut test = test();
+    let (lazy, own) = (test.client().actor::<Lazy>("a"), test.client().actor::<Own>("a"));
+    assert_eq!(test.run(lazy.count()), Ok(1));
+    assert_eq!(test.run(lazy.give("b".into())), Ok(2));
+    // Whatever commits takes all with it, also the deletion of the letter's row.
+    test.advance(Duration::from_secs(1));
+    assert_eq!(test.run(lazy.count()), Ok(3));
+    assert_eq!(test.run(own.give("c".into(), false)), Ok(1));
+    let torn = test.run(own.give("c".into(), true)).expect_err("state and letter are one commit").to_string();
+    assert!(torn.contains("it commits at its end"), "{torn}");
+    test.crash();
+    test.restart();
+    test.advance(20 * A_MINUTE);
+    let (lazy, own) = (test.client().actor::<Lazy>("a"), test.client().actor::<Own>("a"));
+    assert_eq!(test.run(lazy.given()), Ok(2), "what came after the letter was not saved yet");
+    assert_eq!(test.run(own.given()), Ok(2));
+    for (desk, noted) in [("b", vec![2]), ("c", vec![1, 2])] {
+        let desk = test.client().actor::<Desk>(desk);
+        assert_eq!(test.run(desk.noted()), Ok(noted));
+    }
 }
 
 /// Gives, and lets the power fail so much later; then everybody sleeps for a year.

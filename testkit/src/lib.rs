@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 pub mod checkers;
+pub mod golden;
 pub mod history;
 pub mod recorder;
 pub mod runner;

@@ -10,8 +10,10 @@ use crate::hook::Hook;
 use crate::method::Method;
 use crate::options::Options;
 use crate::problems::Problems;
+use crate::schema::Schema;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Type;
 use syn::spanned::Spanned;
 
 /// The whole macro: the block, or the block and everything that is wrong with it.
@@ -148,15 +150,17 @@ fn reference_method(at: usize, method: &Method) -> TokenStream {
 }
 
 fn actor_impl(options: &Options, block: &ActorBlock, reference: &Ident) -> TokenStream {
-    let Options { kind, durable, placement } = options;
+    let Options { kind, saving, placement, schema } = options;
+    let (durable, save) = (saving.is_stored(), saving.written());
     let actor = &block.actor;
     let span = span_of(actor);
-    let (handle, bytes) = (local("handle"), local("bytes"));
+    let (handle, bytes, version) = (local("handle"), local("bytes"), local("version"));
+    let current = schema.version;
     let create = quote_spanned!(span=> <#actor as ::core::default::Default>::default());
-    let (encode, decode) = if *durable {
+    let (encode, decode) = if durable {
         (
-            quote_spanned!(span=> ::quark::generated::encode_durable_state::<#actor>(self)),
-            quote_spanned!(span=> ::quark::generated::decode_durable_state::<#actor>(#bytes)),
+            quote_spanned!(span=> ::quark::generated::encode_durable_state::<#actor>(self, #current)),
+            decode_state(schema, actor, &version, &bytes),
         )
     } else {
         (
@@ -173,6 +177,8 @@ fn actor_impl(options: &Options, block: &ActorBlock, reference: &Ident) -> Token
             const KIND: &'static str = #kind;
             const DURABLE: bool = #durable;
             const PLACEMENT: ::quark::generated::Placement = #placement;
+            const SAVE: ::quark::generated::Save = #save;
+            const STATE_VERSION: u32 = #current;
 
             type Ref = #reference;
 
@@ -192,7 +198,10 @@ fn actor_impl(options: &Options, block: &ActorBlock, reference: &Ident) -> Token
                 #encode
             }
 
-            fn decode_state(#bytes: &[u8]) -> ::core::result::Result<Self, ::quark::generated::CodecError> {
+            fn decode_state(
+                #version: u32,
+                #bytes: &[u8],
+            ) -> ::core::result::Result<Self, ::quark::generated::CodecError> {
                 #decode
             }
 
@@ -200,6 +209,41 @@ fn actor_impl(options: &Options, block: &ActorBlock, reference: &Ident) -> Token
             #on_deactivate
             #call_mut
             #call_ref
+        }
+    }
+}
+
+/// One arm for each version, and a chain of functions that leads from each to the next.
+fn decode_state(schema: &Schema, actor: &Type, version: &Ident, bytes: &Ident) -> TokenStream {
+    let current = schema.version;
+    let shapes: Vec<&Type> = schema.upgrades.iter().chain([actor]).collect();
+    let step = |version: usize| format_ident!("from_{version}");
+    let steps = shapes.windows(2).enumerate().map(|(at, pair)| {
+        let (old, new, this) = (pair[0], pair[1], step(at + 1));
+        let state = local("state");
+        // Spanned at the older shape: this is the place where a step that is missing is reported.
+        let upgraded = quote_spanned!(span_of(old)=> ::quark::generated::upgrade_state::<#old, #new>(#state));
+        let upgraded = match at + 2 < shapes.len() {
+            true => {
+                let next = step(at + 2);
+                quote!(#next(#upgraded))
+            }
+            false => upgraded,
+        };
+        quote!(fn #this(#state: #old) -> #actor { #upgraded })
+    });
+    let arms = schema.upgrades.iter().zip(1_u32..).map(|(old, number)| {
+        let this = step(number as usize);
+        let decode = quote_spanned!(span_of(old)=> ::quark::generated::decode_old_state::<#old>(#bytes));
+        quote!(#number => #decode.map(#this),)
+    });
+    let decode = quote_spanned!(span_of(actor)=> ::quark::generated::decode_durable_state::<#actor>(#bytes));
+    quote! {
+        #(#steps)*
+        match #version {
+            #(#arms)*
+            #current => #decode,
+            _ => ::quark::generated::unknown_state_version::<#actor>(#version),
         }
     }
 }

@@ -14,6 +14,8 @@ mod hook;
 mod method;
 mod options;
 mod problems;
+mod saving;
+mod schema;
 mod tokens;
 
 use proc_macro::TokenStream;
@@ -39,7 +41,11 @@ use proc_macro::TokenStream;
 /// | --- | --- |
 /// | `kind = ".."` | the stable wire name, required: 1 to 64 characters of `a-z 0-9 . _ -` |
 /// | `durable` | turns through `&mut self` commit the state before their reply; the type is `Serialize + Deserialize` |
+/// | `write_behind = ".."` | the state is committed at most that much later, as `"500ms"`, and replies do not wait for it |
+/// | `save = manual` | the state is committed by `ctx.save(self).await`, and else not |
 /// | `placement = ..` | `ring_owner` (the default), `random`, `prefer_local` or `least_loaded` |
+/// | `version = ..` | the version of the stored state's schema, counted from 1, which is the default |
+/// | `upgrades(..)` | the shapes of the versions before it, oldest first |
 ///
 /// # Methods
 ///
@@ -62,6 +68,33 @@ use proc_macro::TokenStream;
 /// A method's wire number is a hash of its wire name; two methods that share one do not compile. The digest of a kind
 /// covers its name and the methods' names, access, argument names, and argument and result types *as written*: a type
 /// that changes its fields and keeps its name is not seen.
+///
+/// # The stored state
+///
+/// A kind without `durable`, `write_behind` or `save` keeps nothing. Only `durable` promises that what was acknowledged is
+/// committed; `quark::actor::Save` says what the other two give up.
+///
+/// The codec is not self-describing: whoever changes the fields of a durable actor gives its schema a new `version`, keeps
+/// the former shape under another name, and says how one becomes the other:
+///
+/// ```text
+/// #[derive(Deserialize)]
+/// struct AccountV1 { balance: u32 }
+///
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Account { balance: u64, currency: String }
+///
+/// impl From<AccountV1> for Account { .. }
+///
+/// #[quark::actor(kind = "account", durable, version = 2, upgrades(AccountV1))]
+/// impl Account { .. }
+/// ```
+///
+/// Each shape needs `From` the one before it; a step that is missing does not compile. A state is upgraded in memory when
+/// the actor is activated, and written as of the new version by the next commit. A silo that meets a state of a newer
+/// version than its own refuses the calls with `Failure::NewerState` and leaves it as it is. The version is no part of
+/// the contract's digest: silos of both versions may share a cluster while the new one is rolled out, and an actor
+/// that has been written by a new one is served by new ones only.
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::actor(options.into(), item.into()).into()

@@ -1,6 +1,8 @@
 //! The options of `#[quark::actor(..)]`.
 
 use crate::problems::Problems;
+use crate::saving::Saving;
+use crate::schema::Schema;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::Parser;
@@ -11,13 +13,16 @@ use syn::{Expr, Lit, Meta, Token};
 pub struct Options {
     /// The stable wire name of the kind.
     pub kind: String,
-    /// Whether the state is committed.
-    pub durable: bool,
+    /// When the state is committed, if it is.
+    pub saving: Saving,
     /// The expression of the placement.
     pub placement: TokenStream,
+    /// The versions of the stored state.
+    pub schema: Schema,
 }
 
-const KNOWN: &str = "the options are `kind = \"..\"`, `durable` and `placement = ..`";
+const KNOWN: &str = "the options are `kind = \"..\"`, one of `durable`, `write_behind = \"..\"` and `save = manual`, \
+     `placement = ..`, `version = ..` and `upgrades(..)`";
 const PLACEMENTS: [(&str, &str); 4] = [
     ("ring_owner", "RingOwner"),
     ("random", "Random"),
@@ -30,8 +35,9 @@ impl Options {
     pub fn read(tokens: TokenStream, problems: &mut Problems) -> Options {
         let mut options = Options {
             kind: String::new(),
-            durable: false,
+            saving: Saving::Never,
             placement: quote!(::quark::generated::Placement::RingOwner),
+            schema: Schema::default(),
         };
         let (mut seen, broken) = (Vec::<String>::new(), tokens.clone());
         let metas = match Punctuated::<Meta, Token![,]>::parse_terminated.parse2(tokens) {
@@ -48,11 +54,10 @@ impl Options {
             }
             match name.as_str() {
                 "kind" => options.read_kind(meta, problems),
-                "durable" => match meta {
-                    Meta::Path(_) => options.durable = true,
-                    _ => problems.add(meta, "`durable` takes no value", "write `durable`, or leave it out"),
-                },
+                "durable" | "write_behind" | "save" => options.saving.read(&name, meta, problems),
                 "placement" => options.read_placement(meta, problems),
+                "version" => options.schema.read_version(meta, problems),
+                "upgrades" => options.schema.read_upgrades(meta, problems),
                 _ => problems.add(
                     meta,
                     format!("unknown option `{}`", crate::tokens::text(meta.path())),
@@ -68,6 +73,7 @@ impl Options {
                  help: write `#[quark::actor(kind = \"account\")]`",
             ));
         }
+        options.schema.check(options.saving.is_stored(), problems);
         options
     }
 
@@ -119,7 +125,7 @@ pub fn string_of(meta: &Meta) -> Option<syn::LitStr> {
 }
 
 /// The value of `name = value`, without the invisible group that a `macro_rules!` fragment leaves around it.
-fn value_of(meta: &Meta) -> Option<&Expr> {
+pub fn value_of(meta: &Meta) -> Option<&Expr> {
     let Meta::NameValue(pair) = meta else { return None };
     let mut value = &pair.value;
     while let Expr::Group(group) = value {

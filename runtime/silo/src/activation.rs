@@ -7,6 +7,7 @@ use crate::message::Message;
 use crate::registry::KindEntry;
 use crate::routes::PointHasher;
 use crate::timers::{Clockwork, TimerTable};
+use crate::write_behind::Unsaved;
 use indexmap::IndexMap;
 use parking_lot::Mutex;
 use quark_core::directory::Registration;
@@ -35,6 +36,8 @@ pub(crate) struct Activation {
     /// Everything that a short lock guards.
     pub mail: Mutex<Mail>,
     pub timers: TimerTable,
+    /// Whether the store is owed a commit.
+    pub unsaved: Unsaved,
     epoch: AtomicU64,
     born: Instant,
     /// It has lived for long enough that nothing sent before its birth can still be under way.
@@ -87,6 +90,7 @@ impl Activation {
                 seen: IndexMap::default(),
             }),
             timers: TimerTable::new(clockwork),
+            unsaved: Unsaved::default(),
             epoch: AtomicU64::new(0),
             born: now,
             settled: AtomicBool::new(false),

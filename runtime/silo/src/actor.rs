@@ -7,6 +7,7 @@ use quark_core::codec::CodecError;
 use quark_core::placement::Placement;
 use quark_core::{ActorId, MethodId};
 use quark_env::BoxFuture;
+use std::time::Duration;
 
 /// A kind of actor. Written by `#[quark::actor]`; implementing it by hand is possible but seldom wise.
 ///
@@ -15,10 +16,15 @@ use quark_env::BoxFuture;
 pub trait Actor: Sized + Send + Sync + 'static {
     /// The stable wire name of the kind.
     const KIND: &'static str;
-    /// Whether turns through `&mut self` commit the state before their reply.
+    /// Whether the state is stored.
     const DURABLE: bool;
+    /// When it is, for kinds whose state is stored.
+    const SAVE: Save = Save::EachTurn;
     /// Where an actor of this kind is placed on its first call.
     const PLACEMENT: Placement = Placement::RingOwner;
+    /// The schema version of the state that this code writes, from 1 on. It is no part of the contract: silos that
+    /// differ in it alone share a cluster, so that a new version can be rolled out silo by silo.
+    const STATE_VERSION: u32 = 1;
 
     /// The typed reference that callers hold.
     type Ref: Clone + Send + Sync + 'static;
@@ -32,11 +38,12 @@ pub trait Actor: Sized + Send + Sync + 'static {
     /// A fresh actor that has no committed state.
     fn create(id: &ActorId) -> Self;
 
-    /// Encodes the state for the store. Called for durable kinds only.
+    /// Encodes the state for the store: the whole record, as of [`Actor::STATE_VERSION`]. Called for durable kinds only.
     fn encode_state(&self) -> Result<Bytes, CodecError>;
 
-    /// Decodes committed state. Called for durable kinds only.
-    fn decode_state(bytes: &[u8]) -> Result<Self, CodecError>;
+    /// Decodes a committed state of this schema version, without the record's header, and upgrades it.
+    /// [`load_state`](crate::stored::load_state) reads a whole record. Called for durable kinds only.
+    fn decode_state(version: u32, bytes: &[u8]) -> Result<Self, CodecError>;
 
     /// Runs before the first turn. An error ends the activation, and its callers get `ActivationFailed`.
     fn on_activate<'a>(&'a mut self, _ctx: &'a ActorContext) -> BoxFuture<'a, Result<(), String>> {
@@ -53,6 +60,37 @@ pub trait Actor: Sized + Send + Sync + 'static {
 
     /// Runs a shared method.
     fn call_ref<'a>(&'a self, ctx: &'a ActorContext, method: MethodId, args: &'a [u8]) -> Dispatch<'a>;
+}
+
+/// When the state of an actor is committed, chosen by its kind with an option of `#[quark::actor]`.
+///
+/// Only [`Save::EachTurn`] promises that what was acknowledged is committed (promise P3). In every mode a turn that carries
+/// an idempotency key, sets or cancels a reminder, or runs for one, commits before its reply, with all of the state: those
+/// promises need one commit. And in every mode a commit is fenced (promise P1): of two activations, one commits.
+///
+/// | | `durable` | `write_behind = "500ms"` | `save = manual` |
+/// | --- | --- | --- | --- |
+/// | a reply waits for the commit | yes | no | no, but for the author's own `ctx.save(self).await` |
+/// | a crash of the silo loses, of what was acknowledged | nothing | at most the interval | what was not saved |
+/// | so does a panic of the actor | its own turn | at most the interval | what was not saved |
+/// | an orderly stop, a drain or idle collection loses | nothing | nothing | what was not saved |
+/// | while the store is dark | turns fail, nothing is lost | turns run on; what a crash loses grows | saving fails |
+/// | readers may see what is lost later | no | yes | yes |
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Save {
+    /// `durable`: each exclusive turn, before its reply.
+    EachTurn,
+    /// `write_behind = ".."`: at most that much later, by the silo.
+    ///
+    /// The silo begins half of the interval after the first change, so that a commit that takes no longer than the other
+    /// half is in time, also when the actor is at work then. While the store does not answer it tries again with growing
+    /// pauses of up to five seconds; meanwhile the actor serves, and one encoded copy of its state is kept beside it. An
+    /// idle actor stays in memory until it is committed, and so does one of a silo that drains, for as long as
+    /// [`SiloConfig::shutdown_timeout`](crate::SiloConfig::shutdown_timeout). A state that has outgrown the store is an
+    /// error in the log at each try, for those replies are gone.
+    Behind(Duration),
+    /// `save = manual`: when the actor says [`ctx.save(self)`](crate::ActorContext::save).
+    Manual,
 }
 
 /// The encoded result of a method.

@@ -1,6 +1,7 @@
 //! How an activation starts and ends.
 
-use crate::activation::Activation;
+use crate::activation::{Activation, Holding};
+use crate::actor::Save;
 use crate::error::Failure;
 use crate::guarded::{Guarded, Stopped};
 use crate::handling::context_of;
@@ -8,6 +9,7 @@ use crate::inline::run_inline;
 use crate::kernel::{Kernel, Phase};
 use crate::message::{Ended, Message, ReplyTo};
 use crate::observer::Event;
+use crate::saving::Lent;
 use crate::supervision::Admission;
 use quark_core::directory::Registration;
 use quark_core::lifecycle;
@@ -56,7 +58,7 @@ impl Kernel {
         let mut state = None;
         if activation.kind.durable {
             let (claim, found) = self
-                .claim(&activation.id)
+                .claim(&activation.id, activation.kind.state_version)
                 .await
                 .map_err(|e| Ended::Failed(e.into_failure(&activation.id)))?;
             activation.set_epoch(claim.epoch);
@@ -65,23 +67,20 @@ impl Kernel {
             unsafe { activation.body.exclusive() }.1.claim = Some(claim);
         }
         activation.advance(lifecycle::Event::Claimed);
-        let mut body = match state {
-            Some(bytes) => (activation.kind.decode)(&bytes).map_err(|error| {
-                Ended::Failed(Failure::Corrupt { actor: activation.id.clone(), reason: error.to_string() })
-            })?,
-            None => (activation.kind.create)(&activation.id),
-        };
-        let context = context_of(self, activation, &self.lifecycle_message(&activation.id), None);
-        let outcome = Guarded::new(self, body.on_activate(&context)).await;
-        match outcome {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(reason))) => return Err(Failure::ActivationFailed { reason }.into()),
-            Ok(Err(message)) => {
-                self.supervision.lock().panicked(&activation.id, self.env.clock.now(), &self.config);
-                return Err(Failure::Panicked { message }.into());
+        let make = async {
+            match state {
+                Some(record) => (activation.kind.decode)(&record),
+                None => Ok((activation.kind.create)(&activation.id)),
             }
-            Err(Stopped) => return Err(Ended::Bounced),
-        }
+        };
+        // Guarded: `Default`, `Deserialize` and the upgrades are the author's.
+        let mut body = self
+            .guarded_start(activation, make)
+            .await?
+            .map_err(|error| Ended::Failed(error.into_failure(&activation.id)))?;
+        let context = context_of(self, activation, &self.lifecycle_message(&activation.id), None);
+        let started = self.guarded_start(activation, body.on_activate(&context)).await?;
+        started.map_err(|reason| Ended::Failed(Failure::ActivationFailed { reason }))?;
         // SAFETY: as above.
         *unsafe { activation.body.exclusive() }.0 = Some(body);
         activation.advance(lifecycle::Event::Activated);
@@ -98,8 +97,24 @@ impl Kernel {
         }
     }
 
+    /// Runs what the author wrote for the start of an activation. A panic counts with the supervision.
+    async fn guarded_start<T>(
+        self: &Arc<Self>,
+        activation: &Activation,
+        code: impl Future<Output = T>,
+    ) -> Result<T, Ended> {
+        match Guarded::new(self, code).await {
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(message)) => {
+                self.supervision.lock().panicked(&activation.id, self.env.clock.now(), &self.config);
+                Err(Failure::Panicked { message }.into())
+            }
+            Err(Stopped) => Err(Ended::Bounced),
+        }
+    }
+
     /// A message that stands for the runtime itself: hooks run under it.
-    fn lifecycle_message(&self, actor: &ActorId) -> Message {
+    pub(crate) fn lifecycle_message(&self, actor: &ActorId) -> Message {
         Message {
             call: CallId::default(),
             reply_to: ReplyTo::Nobody,
@@ -146,11 +161,7 @@ impl Kernel {
         };
         activation.timers.close();
         // SAFETY: whoever ends an activation holds its turn, and nobody will have it again.
-        if let Some(post) =
-            unsafe { activation.body.exclusive() }.1.claim.as_ref().and_then(|c| c.post.as_ref())
-        {
-            post.close();
-        }
+        close_post(unsafe { activation.body.exclusive() }.1);
         activation.advance(lifecycle::Event::Ended);
         self.observe(|| Event::Deactivated { actor: &activation.id, epoch: activation.epoch(), reason });
         self.after_directory_call(Vec::new());
@@ -158,31 +169,65 @@ impl Kernel {
         waiting
     }
 
-    /// Ends an activation in order, if it is idle: hook, then gone. `false` if it is busy.
+    /// Ends an activation in order, if it is idle: what is unsaved, hook, then gone. `false` if it is busy, or could not
+    /// be saved a moment ago.
     pub(crate) fn retire(self: &Arc<Self>, activation: &Arc<Activation>, reason: &'static str) -> bool {
-        if !activation.turn.seal_if_idle() {
+        if !activation.unsaved.may_try(self.env.clock.now()) || !activation.turn.seal_if_idle() {
             return false;
         }
-        activation.advance(lifecycle::Event::Drain(match reason {
-            "idle" => lifecycle::Reason::Idle,
-            _ => lifecycle::Reason::SiloLeaves,
-        }));
         let (kernel, activation) = (self.clone(), activation.clone());
         let task = async move {
-            let context = context_of(&kernel, &activation, &kernel.lifecycle_message(&activation.id), None);
-            // SAFETY: `seal_if_idle` took the turn exclusively, and it is never given back.
-            if let Some(body) = unsafe { activation.body.exclusive() }.0.as_mut() {
-                let hook = Guarded::new(&kernel, body.on_deactivate(&context)).await;
-                if !matches!(hook, Ok(Ok(()))) {
-                    reached!("bring_up.deactivation_hook_failed");
-                }
-            }
-            for message in kernel.remove(&activation, reason) {
-                kernel.route(message);
+            match kernel.save_behind(&activation).await {
+                Ok(()) => kernel.end_in_order(&activation, reason).await,
+                Err(error) if error.is_fenced() => kernel.discard(&activation, "another activation is newer"),
+                Err(_) => kernel.stay(&activation),
             }
         };
         run_inline(&*self.env.spawner, "retire", Box::pin(task));
         true
+    }
+
+    /// Hook, then gone. The caller holds the turn exclusively, sealed, and never gives it back.
+    async fn end_in_order(self: &Arc<Self>, activation: &Arc<Activation>, reason: &'static str) {
+        activation.advance(lifecycle::Event::Drain(match reason {
+            "idle" => lifecycle::Reason::Idle,
+            _ => lifecycle::Reason::SiloLeaves,
+        }));
+        let mut context = context_of(self, activation, &self.lifecycle_message(&activation.id), None);
+        // SAFETY: `seal_if_idle` took the turn exclusively, and it is never given back.
+        let (body, holding) = unsafe { activation.body.exclusive() };
+        close_post(holding);
+        if activation.kind.save == Save::Manual
+            && let Some(claim) = holding.claim.take()
+        {
+            context.lent = Some(Arc::new(Lent::new(self.clone(), claim, false)));
+        }
+        if let Some(body) = body.as_mut() {
+            let hook = Guarded::new(self, body.on_deactivate(&context)).await;
+            if !matches!(hook, Ok(Ok(()))) {
+                reached!("bring_up.deactivation_hook_failed");
+            } else if matches!(activation.kind.save, Save::Behind(_)) {
+                // What the hook has changed. If that cannot be saved now, it is as if the hook had not run.
+                self.mark_unsaved(activation);
+                if self.save_behind(activation).await.is_err() {
+                    reached!("bring_up.hook_not_saved");
+                }
+            }
+        }
+        for message in self.remove(activation, reason) {
+            self.route(message);
+        }
+    }
+
+    /// Takes the end of an activation back that could not be saved. The caller holds the turn exclusively, sealed.
+    fn stay(self: &Arc<Self>, activation: &Arc<Activation>) {
+        reached!("bring_up.stays_unsaved");
+        activation.turn.unseal();
+        // Somebody ends it later, or its queue does: not at once, or it would go round and round.
+        match activation.turn.end(Access::Exclusive) {
+            End::Idle => {}
+            End::Drain => self.start_drain(activation.clone()),
+        }
     }
 
     /// A turn has ended and nothing is queued: if the silo drains, or another activation has won, this is the moment.
@@ -218,5 +263,12 @@ impl Kernel {
             activation.ask_to_end();
             self.retire(&activation, "the silo drains");
         }
+    }
+}
+
+/// Letters that are still on their way are its successor's.
+fn close_post(holding: &Holding) {
+    if let Some(post) = holding.claim.as_ref().and_then(|claim| claim.post.as_ref()) {
+        post.close();
     }
 }

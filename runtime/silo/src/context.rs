@@ -5,7 +5,9 @@ use crate::actor::Actor;
 use crate::call::{ActorHandle, Issuer};
 use crate::outbox::{Outbox, OutboxError};
 use crate::reminders::{ReminderError, Reminders, Tick};
+use crate::saving::{AT_THE_END, Lent, NO_TURN, SaveError};
 use crate::staging::Staging;
+use crate::stored::cannot_be_stored;
 use crate::timers::Timers;
 use quark_core::{ActorId, ActorIdError, Epoch, Instant, SiloId, WallTime};
 use quark_env::Clock;
@@ -29,6 +31,8 @@ pub struct ActorContext {
     pub(crate) headers: Arc<[(String, String)]>,
     /// In an exclusive turn of a durable kind.
     pub(crate) staging: Option<Arc<Staging>>,
+    /// In a turn that may save by itself.
+    pub(crate) lent: Option<Arc<Lent>>,
     /// Weak, lest an actor that keeps its context keep itself in memory.
     pub(crate) activation: Weak<Activation>,
 }
@@ -180,6 +184,53 @@ impl ActorContext {
     /// ```
     pub fn timers(&self) -> Timers<'_> {
         Timers { actor: &self.id, activation: &self.activation, clock: &*self.clock }
+    }
+
+    /// Commits the state of this actor, of a kind with `save = manual`, in the midst of its turn. Once this returns `Ok` the
+    /// state is durable as it was when it was called, whatever becomes of the turn: also if the turn then fails or
+    /// panics. What the turn changes later waits for the next save.
+    ///
+    /// It is for exclusive turns and for `on_deactivate`. A turn that carries an idempotency key or runs for a reminder
+    /// commits at its end by itself and cannot save before, for its effect and the key are to be one commit. A turn that
+    /// sets or cancels reminders commits these at its end, with the state as it is then; what it saves before does not
+    /// have them yet.
+    ///
+    /// ```
+    /// use quark::{ActorContext, Deserialize, SaveError, Serialize};
+    ///
+    /// #[derive(Default, Serialize, Deserialize)]
+    /// struct Import { lines: u64 }
+    ///
+    /// #[quark::actor(kind = "import", save = manual)]
+    /// impl Import {
+    ///     async fn feed(&mut self, ctx: &ActorContext, lines: Vec<String>) -> Result<u64, String> {
+    ///         for line in lines {
+    ///             self.lines += u64::from(!line.is_empty());
+    ///             if self.lines.is_multiple_of(1000) {
+    ///                 ctx.save(self).await.map_err(|error: SaveError| error.to_string())?;
+    ///             }
+    ///         }
+    ///         Ok(self.lines)
+    ///     }
+    ///
+    ///     #[quark(on_deactivate)]
+    ///     async fn end(&mut self, ctx: &ActorContext) {
+    ///         let _saved = ctx.save(self).await;
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Errors: see [`SaveError`]. Panics: if it is given an actor of another kind than that of this context.
+    pub async fn save<A: Actor>(&self, actor: &A) -> Result<(), SaveError> {
+        assert_eq!(A::KIND, self.id.kind(), "an actor saves itself");
+        let Some(lent) = &self.lent else {
+            return Err(SaveError::NotHere { kind: self.id.kind().into(), reason: NO_TURN });
+        };
+        if self.staging.as_ref().is_some_and(|turn| turn.outbox.has_written()) {
+            return Err(SaveError::NotHere { kind: self.id.kind().into(), reason: AT_THE_END });
+        }
+        let state = actor.encode_state().map_err(|error| cannot_be_stored(&self.id, "the state", error))?;
+        lent.save(&self.id, state, self.deadline).await
     }
 
     /// A reference to this actor itself: for what is to be called later. Awaited within a turn it is a deadlock.

@@ -4,12 +4,16 @@
 //! A commit that leaves the state as it was writes the `mark` row instead. A claim raises the epoch and checks the
 //! state and the mark that it read, so that no commit of an earlier activation can slip in between. A commit checks the
 //! owner row, so that no activation that lost its claim can commit. No clock takes part.
+//!
+//! The `state` row says which version of its schema it has (`stored.rs`). An earlier one is upgraded in memory when it is
+//! loaded; the next commit writes it anew. A newer one is refused before anything is written.
 
 use crate::error::Failure;
 use crate::inbox::{self, Inbox};
 use crate::kernel::Kernel;
 use crate::outbox::{self, LetterId, Post, Seen};
-use crate::reminders::{encode_index, row as reminders};
+use crate::reminders::{Staged, encode_index, row as reminders};
+use crate::stored;
 use bytes::Bytes;
 use quark_core::codec::{self, CodecError, CodecLimits};
 use quark_core::reminder::{IndexRow, Shard};
@@ -21,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 
-const OWNER: &str = "owner";
+pub(crate) const OWNER: &str = "owner";
 const STATE: &str = "state";
 const MARK: &str = "mark";
 /// Every commit writes one of these.
@@ -35,7 +39,7 @@ const CLAIMS_MAX: u32 = 8;
 
 /// The row that fences: who may commit.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct OwnerRow {
+pub(crate) struct OwnerRow {
     epoch: Epoch,
     silo: SiloId,
 }
@@ -49,6 +53,8 @@ pub(crate) struct Claim {
     mark_version: Option<Version>,
     /// What the store has, to skip commits that change nothing.
     committed: Option<Bytes>,
+    /// A commit whose outcome is not known yet, or nobody waited for.
+    pending: Option<Pending>,
     /// The calls that have been taken.
     pub inbox: Inbox,
     /// The actor's reminders.
@@ -63,6 +69,30 @@ pub(crate) struct Claim {
     pub seen: Seen,
 }
 
+/// A commit under way.
+#[derive(Clone, Debug)]
+struct Pending {
+    batch: Batch,
+    /// The row by which it is recognised.
+    row: &'static str,
+    /// The state that it writes, unless that stays as it was.
+    state: Option<Bytes>,
+    /// An earlier attempt may have been applied, because of this.
+    doubt: Option<String>,
+    /// The reminders that it writes, if the turn that set them could not wait for the outcome.
+    reminders: Option<Staged>,
+}
+
+impl Claim {
+    /// The turn whose commit is in doubt ends, and the activation lives on: what it said of reminders holds once the
+    /// commit is found to have happened.
+    pub fn leave_in_doubt(&mut self, reminders: Staged) {
+        if let Some(pending) = &mut self.pending {
+            pending.reminders = Some(reminders);
+        }
+    }
+}
+
 /// How a commit failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum CommitError {
@@ -72,20 +102,40 @@ pub(crate) enum CommitError {
     Unavailable(String),
     /// Nobody knows, and nobody could find out in time.
     Indeterminate(String),
+    /// Nobody knows, and nobody will: another activation has committed since.
+    Overtaken,
     /// It did not happen: too large.
-    TooLarge { size: usize, limit: usize },
+    TooLarge { what: &'static str, size: usize, limit: usize },
+    /// It did not happen: the state has no encoding that the store takes.
+    Unfit(CodecError),
+    /// It did not happen: a newer program wrote what is stored.
+    NewerState { stored: u32, known: u32 },
     /// It did not happen: what is stored cannot be understood.
     Corrupt(String),
 }
 
 impl CommitError {
+    /// Whether another activation owns the actor.
+    pub fn is_fenced(&self) -> bool {
+        matches!(self, CommitError::Fenced | CommitError::Overtaken)
+    }
+
     pub fn into_failure(self, actor: &ActorId) -> Failure {
         match self {
             CommitError::Fenced => Failure::Fenced { actor: actor.clone() },
             CommitError::Unavailable(reason) => Failure::StoreUnavailable { reason },
             CommitError::Indeterminate(reason) => Failure::Indeterminate { reason },
-            CommitError::TooLarge { size, limit } => {
-                Failure::TooLarge { what: format!("the state of {actor}"), size, limit }
+            CommitError::Overtaken => {
+                Failure::Indeterminate { reason: "another activation committed while it was in doubt".into() }
+            }
+            CommitError::Unfit(error) => stored::cannot_be_stored(actor, "the state", error),
+            CommitError::TooLarge { what, size, limit } => Failure::TooLarge {
+                what: format!("what is to be committed for {actor}: {what}"),
+                size,
+                limit,
+            },
+            CommitError::NewerState { stored, known } => {
+                Failure::NewerState { actor: actor.clone(), stored, known }
             }
             CommitError::Corrupt(reason) => Failure::Corrupt { actor: actor.clone(), reason },
         }
@@ -103,8 +153,13 @@ impl Kernel {
         WriteId(self.env.entropy.u128("write-id"))
     }
 
-    /// Takes the actor over: epoch plus one, and its state, in one read and one commit.
-    pub(crate) async fn claim(&self, actor: &ActorId) -> Result<(Claim, Option<Bytes>), CommitError> {
+    /// Takes the actor over: epoch plus one, and its state, in one read and one commit. `known` is the newest schema
+    /// version of the state that this program understands.
+    pub(crate) async fn claim(
+        &self,
+        actor: &ActorId,
+        known: u32,
+    ) -> Result<(Claim, Option<Bytes>), CommitError> {
         let partition = partition_of(actor);
         for _ in 0..CLAIMS_MAX {
             let Some(rows) = self.all_rows(&partition).await.map_err(|e| not_done(actor, e))? else {
@@ -112,6 +167,14 @@ impl Kernel {
                 continue;
             };
             let row = |name: &str| rows.iter().find(|r| &*r.key.row == name);
+            if let Some(record) = row(STATE) {
+                let (stored, _) = stored::open(&record.value).map_err(|e| corrupt(actor, &e))?;
+                // Before the owner row is taken, lest a silo of the newer version be fenced for nothing.
+                if stored > known {
+                    reached!("durable.newer_state");
+                    return Err(CommitError::NewerState { stored, known });
+                }
+            }
             let owner = row(OWNER).map(|r| decode_owner(actor, r)).transpose()?;
             let epoch = owner.as_ref().map_or(Epoch(0), |o| o.epoch).next();
             let value =
@@ -133,7 +196,8 @@ impl Kernel {
             let reminders = reminders::load(set).map_err(|e| corrupt(actor, &e))?;
             let letters = rows.iter().filter(|r| r.key.row.starts_with(outbox::PREFIX));
             let letters = outbox::load(letters).map_err(|e| corrupt(actor, &e))?;
-            match self.commit_surely(batch.put(OWNER, value), OWNER, Instant::NEVER).await {
+            let batch = batch.put(OWNER, value);
+            match self.commit_surely(&batch, OWNER, Instant::NEVER, None).await {
                 Ok(owner_version) => {
                     let state = row(STATE);
                     let claim = Claim {
@@ -143,6 +207,7 @@ impl Kernel {
                         state_version: state.map(|r| r.version),
                         mark_version: row(MARK).map(|r| r.version),
                         committed: state.map(|r| r.value.clone()),
+                        pending: None,
                         inbox,
                         reminders,
                         post: (!letters.is_empty())
@@ -153,7 +218,9 @@ impl Kernel {
                     };
                     return Ok((claim, state.map(|r| r.value.clone())));
                 }
-                Err(CommitError::Fenced | CommitError::Indeterminate(_)) => reached!("durable.claim_raced"),
+                Err(CommitError::Fenced | CommitError::Overtaken | CommitError::Indeterminate(_)) => {
+                    reached!("durable.claim_raced");
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -206,6 +273,14 @@ impl Kernel {
         ops: Vec<Op>,
         deadline: Instant,
     ) -> Result<Option<Version>, CommitError> {
+        // It decides what this one has to expect. Whatever becomes of it, this one has not happened.
+        self.settle(claim, deadline).await.map_err(|error| match error {
+            CommitError::Indeterminate(reason) => {
+                CommitError::Unavailable(format!("an earlier commit is still in doubt: {reason}"))
+            }
+            CommitError::Overtaken => CommitError::Fenced,
+            error => error,
+        })?;
         let unchanged = claim.committed.as_ref() == Some(&state);
         if unchanged && ops.is_empty() {
             return Ok(None);
@@ -221,24 +296,55 @@ impl Kernel {
                 };
             }
         }
-        let (row, batch) = match unchanged {
-            true => (MARK, batch.put(MARK, Bytes::new())),
-            false => (STATE, batch.put(STATE, state.clone())),
-        };
-        let version = match self.commit_surely(batch, row, deadline).await {
-            Ok(version) => version,
-            Err(error) => {
-                tracing::debug!(%actor, ?error, "a commit failed");
-                return Err(error);
+        claim.pending = Some(match unchanged {
+            true => Pending {
+                batch: batch.put(MARK, Bytes::new()),
+                row: MARK,
+                state: None,
+                doubt: None,
+                reminders: None,
+            },
+            false => {
+                let batch = batch.put(STATE, state.clone());
+                Pending { batch, row: STATE, state: Some(state), doubt: None, reminders: None }
             }
-        };
-        if unchanged {
-            claim.mark_version = Some(version);
-        } else {
-            claim.state_version = Some(version);
-            claim.committed = Some(state);
+        });
+        self.settle(claim, deadline)
+            .await
+            .inspect_err(|error| tracing::debug!(%actor, ?error, "a commit failed"))
+    }
+
+    /// Brings the commit under way to its end, if there is one. If its outcome stays unknown it stays under way: for the
+    /// next attempt, of this or a later turn.
+    async fn settle(&self, claim: &mut Claim, deadline: Instant) -> Result<Option<Version>, CommitError> {
+        let Some(pending) = &mut claim.pending else { return Ok(None) };
+        // If nobody polls this future to its end, whoever comes next has to doubt.
+        let doubt = pending.doubt.replace("nobody waited for its outcome".into());
+        let was_in_doubt = doubt.is_some();
+        match self.commit_surely(&pending.batch, pending.row, deadline, doubt).await {
+            Ok(version) => {
+                let done = claim.pending.take().expect("it was under way");
+                if let Some(staged) = done.reminders {
+                    staged.apply(Arc::make_mut(&mut claim.reminders));
+                }
+                match done.state {
+                    None => claim.mark_version = Some(version),
+                    Some(state) => (claim.state_version, claim.committed) = (Some(version), Some(state)),
+                }
+                Ok(Some(version))
+            }
+            Err(CommitError::Indeterminate(reason)) => {
+                pending.doubt = Some(reason.clone());
+                Err(CommitError::Indeterminate(reason))
+            }
+            Err(error) => {
+                // What is refused now says nothing of an earlier attempt.
+                if !was_in_doubt {
+                    claim.pending = None;
+                }
+                Err(error)
+            }
         }
-        Ok(Some(version))
     }
 
     /// Puts rows into the index of what is due. They are hints: what becomes of the turn that wants them does not matter.
@@ -250,7 +356,7 @@ impl Kernel {
             batch = batch.put(&row.key().to_string(), encode_index(row));
         }
         let last = rows.last().expect("there is a first").key().to_string();
-        self.commit_surely(batch, &last, deadline).await.map(|_| ())
+        self.commit_surely(&batch, &last, deadline, None).await.map(|_| ())
     }
 
     /// The outcome that a call with this key had when it was taken. `None` if the row is gone.
@@ -287,16 +393,16 @@ impl Kernel {
     }
 
     /// Commits, and when the answer is lost finds out what happened: first by retrying the same write id, then by
-    /// reading the row back.
+    /// reading the row back. `doubt` says why an earlier attempt may have been applied, if there was one.
     async fn commit_surely(
         &self,
-        batch: Batch,
+        batch: &Batch,
         row: &str,
         deadline: Instant,
+        mut doubt: Option<String>,
     ) -> Result<Version, CommitError> {
         let until = deadline.min(self.env.clock.now() + self.config.resolve_timeout);
         let mut pause = Duration::from_millis(5);
-        let mut doubt: Option<String> = None;
         loop {
             match self.env.store.commit(batch.clone()).await {
                 Ok(committed) => {
@@ -312,12 +418,10 @@ impl Kernel {
                 // An earlier attempt may be what we now conflict with.
                 Err(StoreError::Conflict { .. }) => {
                     reached!("durable.conflict_in_doubt");
-                    match self.read_back(&batch, row).await {
+                    match self.read_back(batch, row).await {
                         Found::Ours(version) => return Ok(version),
                         Found::AsBefore => return Err(CommitError::Fenced),
-                        Found::Theirs => {
-                            return Err(CommitError::Indeterminate("overtaken while in doubt".into()));
-                        }
+                        Found::Theirs => return Err(CommitError::Overtaken),
                         Found::Unknown => {}
                     }
                 }
@@ -329,8 +433,8 @@ impl Kernel {
                     return Err(CommitError::Unavailable(reason));
                 }
                 Err(StoreError::Unavailable(_)) => {}
-                Err(StoreError::TooLarge { size, limit, .. }) => {
-                    return Err(CommitError::TooLarge { size, limit });
+                Err(StoreError::TooLarge { what, size, limit }) => {
+                    return Err(CommitError::TooLarge { what, size, limit });
                 }
                 Err(StoreError::Corrupt { reason, .. }) => return Err(CommitError::Corrupt(reason)),
             }

@@ -20,6 +20,11 @@ pub(crate) fn is_errand(method: MethodId) -> bool {
     matches!(method, FIRE | DELIVER | SWEEP)
 }
 
+/// Whether the errand's turn has an effect that is to happen once, whenever the actor's kind is committed otherwise.
+pub(crate) fn commits_alone(method: MethodId) -> bool {
+    matches!(method, FIRE | DELIVER)
+}
+
 /// Runs an errand to its end.
 pub(crate) async fn run(
     kernel: &Arc<Kernel>,
@@ -36,7 +41,11 @@ pub(crate) async fn run(
         DELIVER => take_letter(kernel, activation, message).await,
         _ => {
             reached!("outbox.swept");
-            end_of(commit(kernel, activation, message, &Ended::Ok(Bytes::new()), None).await)
+            match commit(kernel, activation, message, &Ended::Ok(Bytes::new()), None).await {
+                Err(failure @ Failure::Fenced { .. }) => end_of(Err(failure)),
+                // The rows stay for another time.
+                Ok(()) | Err(_) => end_of(Ok(())),
+            }
         }
     }
 }

@@ -4,7 +4,8 @@
 //! quick to compile.
 
 pub use crate::actor::{
-    Access, Actor, ArgumentError, Contract, Dispatch, Method, MethodError, MethodResult, digest, method_id,
+    Access, Actor, ArgumentError, Contract, Dispatch, Method, MethodError, MethodResult, Save, digest,
+    method_id,
 };
 pub use crate::call::{ActorHandle, Call};
 pub use crate::context::ActorContext;
@@ -16,6 +17,7 @@ pub use quark_env::BoxFuture;
 pub use serde;
 pub use serde_json;
 
+use crate::stored;
 use quark_core::codec::CodecLimits;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,6 +47,28 @@ pub trait Storable: Serialize + DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Storable for T {}
 
+/// The shape of a state in an earlier version: any owned type that can be read. It exists for its error message.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be loaded: the shape of an earlier version is an owned serde type",
+    label = "the shape of an earlier version of the state",
+    note = "help: add `#[derive(Deserialize)]` to `{Self}`, with its fields as they were"
+)]
+pub trait Loadable: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Loadable for T {}
+
+/// A state that an earlier version's can be turned into. It exists for its error message.
+#[diagnostic::on_unimplemented(
+    message = "a step is missing in the upgrades of a state: `{Self}` cannot be made from `{Old}`",
+    label = "there is no way to here from the version before",
+    note = "help: write `impl From<{Old}> for {Self} {{ .. }}`"
+)]
+pub trait UpgradedFrom<Old>: From<Old> {}
+
+#[diagnostic::do_not_recommend]
+impl<Old, New: From<Old>> UpgradedFrom<Old> for New {}
+
 /// Encodes the arguments of a call: a tuple, in order.
 pub fn encode_arguments<T: Serialize>(arguments: &T) -> Result<Bytes, CodecError> {
     encode(arguments)
@@ -71,14 +95,29 @@ pub fn returned_result<T: Portable, E: Portable>(result: Result<T, E>) -> Method
     }
 }
 
-/// Encodes the state of a durable actor.
-pub fn encode_durable_state<T: Storable>(state: &T) -> Result<Bytes, CodecError> {
-    encode(state)
+/// Encodes the state of a durable actor: a record of this schema version.
+pub fn encode_durable_state<T: Storable>(state: &T, version: u32) -> Result<Bytes, CodecError> {
+    stored::seal(state, version)
 }
 
 /// Decodes the state of a durable actor.
 pub fn decode_durable_state<T: Storable>(bytes: &[u8]) -> Result<T, CodecError> {
     codec::decode(bytes, CodecLimits::default())
+}
+
+/// Decodes a state as an earlier version wrote it.
+pub fn decode_old_state<T: Loadable>(bytes: &[u8]) -> Result<T, CodecError> {
+    codec::decode(bytes, CodecLimits::default())
+}
+
+/// One step from an earlier version to the next.
+pub fn upgrade_state<Old, New: UpgradedFrom<Old>>(old: Old) -> New {
+    New::from(old)
+}
+
+/// A version that the kind never had.
+pub fn unknown_state_version<T>(version: u32) -> Result<T, CodecError> {
+    Err(malformed::<T>(format_args!("there is no version {version} of it")))
 }
 
 /// A kind that is not durable has no state to encode.

@@ -1,21 +1,25 @@
 //! One message, from its turn's beginning to its reply: handler, commit, outcome.
 
 use crate::activation::Activation;
-use crate::actor::{Access, Dispatch, MethodError, MethodResult};
+use crate::actor::{Access, Dispatch, MethodError, MethodResult, Save};
 use crate::caller::Scope;
 use crate::context::ActorContext;
+use crate::durable::CommitError;
 use crate::errands::{self, is_errand};
 use crate::error::Failure;
 use crate::guarded::{Guarded, Stopped};
 use crate::kernel::Kernel;
 use crate::message::{Ended, Message, ReplyTo};
 use crate::observer::Event;
+use crate::saving::Lent;
 use crate::staging::Staging;
+use crate::stored::cannot_be_stored;
 use crate::turns::access_of;
+use crate::write_behind::is_save;
 use bytes::Bytes;
 use quark_core::reminder::Shard;
 use quark_core::wire::IdempotencyKey;
-use quark_core::{MethodId, mutant, reached};
+use quark_core::{Instant, MethodId, mutant, reached};
 use quark_env::store::BATCH_OPS_MAX;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,12 +41,34 @@ pub(crate) async fn execute(
         kernel.finish(&message, Ended::Bounced);
         return After::Discard("silo stopped");
     }
+    if is_save(&message) {
+        return Box::pin(kernel.save_in_turn(activation)).await;
+    }
     if kernel.env.clock.now() >= message.deadline && !mutant!("m23") {
         reached!("turns.deadline_before_run");
         kernel.finish(&message, Failure::DeadlineBeforeRun.into());
         if let Some(timer) = &message.tick {
             kernel.put_off(activation, timer);
         }
+        return After::Keep;
+    }
+    // What has to commit at its end fails alone: what was acknowledged before it is in the store by then.
+    let commits = message.idempotency.is_some() || errands::commits_alone(message.method);
+    // Boxed, lest every turn's future have room for it.
+    if access == Access::Exclusive
+        && activation.unsaved.is_dirty()
+        && (commits || activation.unsaved.is_overdue(kernel.env.clock.now()))
+        && let Err(error) = Box::pin(kernel.save_behind(activation)).await
+        && (commits || error.is_fenced())
+    {
+        reached!("turns.not_saved_before");
+        if error.is_fenced() {
+            kernel.finish(&message, Ended::Bounced);
+            return After::Discard("another activation is newer");
+        }
+        let owed = error.into_failure(&activation.id);
+        let reason = format!("it has not taken what was acknowledged before: {owed}");
+        kernel.finish(&message, Failure::StoreUnavailable { reason }.into());
         return After::Keep;
     }
     let (ended, after) = if is_errand(message.method) {
@@ -97,7 +123,10 @@ pub(crate) async fn take_turn(
         ReplyTo::Local | ReplyTo::Nobody => kernel.id,
     };
     let (call, exclusive) = (message.call, method.access == Access::Exclusive);
-    let context = context_of(kernel, activation, message, staging.clone());
+    let at_the_end = key.is_some() || staging.as_ref().is_some_and(|turn| turn.commits_at_its_end());
+    let lent = lend(kernel, activation, method.access, at_the_end);
+    let mut context = context_of(kernel, activation, message, staging.clone());
+    context.lent.clone_from(&lent);
     let started = || {
         kernel.observe(|| Event::TurnStarted {
             actor: &activation.id,
@@ -136,7 +165,18 @@ pub(crate) async fn take_turn(
         })
     };
     let outcome = Guarded::new(kernel, handler).await;
+    let mut left_under_way = false;
+    if let Some(lent) = &lent {
+        let claim = lent.take_back();
+        left_under_way = claim.is_none();
+        // SAFETY: it was lent to an exclusive turn, and this task still holds it; the handler is gone.
+        unsafe { activation.body.exclusive() }.1.claim = claim;
+    }
     let (ended, after) = match outcome {
+        Ok(Ok(Some(_))) if left_under_way => {
+            let reason = "the turn has ended while a save of it was under way: await `ctx.save(self)`".into();
+            (Failure::Indeterminate { reason }.into(), After::Discard("a save was left under way"))
+        }
         Ok(Ok(None)) => return (Ended::Ok(Bytes::new()), After::Keep),
         Ok(Ok(Some(result))) => {
             let held = access;
@@ -160,7 +200,27 @@ pub(crate) async fn take_turn(
         exclusive,
     });
     kernel.stats.turns.fetch_add(1, Ordering::Relaxed);
-    (ended, after)
+    match after {
+        After::Keep if lent.is_some_and(|lent| lent.is_fenced()) => {
+            (ended, After::Discard("another activation is newer"))
+        }
+        after => (ended, after),
+    }
+}
+
+/// The claim, for a turn that may save by itself.
+fn lend(
+    kernel: &Arc<Kernel>,
+    activation: &Activation,
+    access: Access,
+    at_the_end: bool,
+) -> Option<Arc<Lent>> {
+    if activation.kind.save != Save::Manual || access != Access::Exclusive {
+        return None;
+    }
+    // SAFETY: an exclusive method runs only while its task holds the turn exclusively, and it has not begun.
+    let claim = unsafe { activation.body.exclusive() }.1.claim.take()?;
+    Some(Arc::new(Lent::new(kernel.clone(), claim, at_the_end)))
 }
 
 /// The outcome of a call that need not run, because one with its key has been taken before, or must not.
@@ -215,13 +275,14 @@ async fn conclude(
         Ok(bytes) if bytes.len() > limit => {
             let failure =
                 Failure::TooLarge { what: format!("the result of `{}`", method()), size: bytes.len(), limit };
-            return cannot_be_told(activation, access, failure);
+            return cannot_be_told(kernel, activation, access, failure);
         }
         Ok(bytes) => Ended::Ok(bytes),
         Err(MethodError::App(bytes)) => Ended::App(bytes),
         Err(MethodError::BadResult(reason)) => {
             let reason = format!("its result cannot be encoded: {reason}");
-            return cannot_be_told(activation, access, Failure::BadArguments { method: method(), reason });
+            let failure = Failure::BadArguments { method: method(), reason };
+            return cannot_be_told(kernel, activation, access, failure);
         }
         Err(MethodError::BadArguments(reason)) => Failure::BadArguments { method: method(), reason }.into(),
         Err(MethodError::UnknownMethod) => {
@@ -239,20 +300,39 @@ async fn conclude(
     }
     match commit(kernel, activation, message, &ended, staging).await {
         Ok(()) => (ended, After::Keep),
+        // Of a kind with `write_behind`: what was acknowledged before would go with it. Letters must not be parted from
+        // what the turn has done: then it goes all the same.
+        Err(failure)
+            if activation.unsaved.is_dirty()
+                && !matches!(failure, Failure::Fenced { .. })
+                && !staging.is_some_and(Staging::has_mail) =>
+        {
+            reached!("turns.kept_uncommitted");
+            let reason = format!(
+                "the turn has run and is to be saved later, but its reminders may not be set: {failure}"
+            );
+            (Failure::Indeterminate { reason }.into(), After::Keep)
+        }
         Err(failure) => (failure.into(), After::Discard("its commit failed")),
     }
 }
 
 /// A method has run, and its result does not fit. What it did to a durable actor is dropped with the activation, so that
-/// the failure can say that nothing happened; what it did to a volatile one stays.
-fn cannot_be_told(activation: &Activation, access: Access, failure: Failure) -> (Ended, After) {
+/// the failure can say that nothing happened; what it did to another one stays, with what its turns did before.
+fn cannot_be_told(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    access: Access,
+    failure: Failure,
+) -> (Ended, After) {
     reached!("turns.result_cannot_be_told");
     match access {
         Access::Shared => (failure.into(), After::Keep),
-        Access::Exclusive if activation.kind.durable => {
+        Access::Exclusive if activation.kind.durable && activation.kind.save == Save::EachTurn => {
             (failure.into(), After::Discard("its result cannot be told"))
         }
         Access::Exclusive => {
+            kernel.mark_unsaved(activation);
             let reason = format!("the turn has run, and {failure}");
             (Failure::Indeterminate { reason }.into(), After::Keep)
         }
@@ -271,12 +351,7 @@ pub(crate) async fn commit(
     let (body, holding) = unsafe { activation.body.exclusive() };
     let body = body.as_ref().expect("a turn runs only after the body is in place");
     let claim = holding.claim.as_mut().expect("a durable activation holds a claim");
-    let too_large = |what: &str, error| Failure::TooLarge {
-        what: format!("{what} of {} ({error})", activation.id),
-        size: 0,
-        limit: quark_env::store::VALUE_BYTES_MAX,
-    };
-    let state = body.encode_state().map_err(|error| too_large("the state", error))?;
+    let too_large = |what: &str, error| cannot_be_stored(&activation.id, what, error);
     let mut ops = Vec::new();
     let taken = match message.idempotency {
         Some(key) => claim
@@ -287,16 +362,21 @@ pub(crate) async fn commit(
     };
     let staged = staging.map(|turn| turn.reminders.take()).unwrap_or_default();
     staged.writes(&mut ops).map_err(|error| too_large("the reminders", error))?;
-    let firing = staging.and_then(|turn| turn.reminders.firing());
-    let mut index = staged.index_rows(&activation.id, &claim.reminders, firing);
     let mut mail =
         claim.mail_of(staging, ended, &mut ops).map_err(|error| too_large("the letters", error))?;
-    index.extend(mail.wake_row(kernel, &activation.id, claim));
     // One for the state.
     if ops.len() >= BATCH_OPS_MAX {
         let what = format!("the list of reminders and letters that a turn of {} has set", activation.id);
         return Err(Failure::TooLarge { what, size: ops.len(), limit: BATCH_OPS_MAX - 1 });
     }
+    if ops.is_empty() && activation.kind.save != Save::EachTurn {
+        kernel.mark_unsaved(activation);
+        return Ok(());
+    }
+    let state = body.encode_state().map_err(|error| too_large("the state", error))?;
+    let firing = staging.and_then(|turn| turn.reminders.firing());
+    let mut index = staged.index_rows(&activation.id, &claim.reminders, firing);
+    index.extend(mail.wake_row(kernel, &activation.id, claim));
     // Before the truth: a row too many is found out, one too few is not.
     kernel
         .put_in_index(&index, message.deadline)
@@ -305,6 +385,7 @@ pub(crate) async fn commit(
     let epoch = claim.epoch;
     match kernel.commit_turn(&activation.id, claim, state, ops, message.deadline).await {
         Ok(version) => {
+            activation.unsaved.saved();
             if let Some(taken) = taken {
                 claim.inbox.committed(taken);
             }
@@ -322,11 +403,43 @@ pub(crate) async fn commit(
             Ok(())
         }
         Err(error) => {
-            if error == crate::durable::CommitError::Fenced {
+            if error == CommitError::Fenced {
                 reached!("turns.fenced");
                 kernel.observe(|| Event::Fenced { actor: &activation.id, epoch });
             }
+            if matches!(error, CommitError::Indeterminate(_)) {
+                claim.leave_in_doubt(staged);
+            }
             Err(error.into_failure(&activation.id))
+        }
+    }
+}
+
+/// Commits the state and nothing else, outside of any call's turn. The caller holds the turn exclusively.
+pub(crate) async fn save_state(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    deadline: Instant,
+) -> Result<(), CommitError> {
+    // SAFETY: the caller holds the turn exclusively until this future ends.
+    let (body, holding) = unsafe { activation.body.exclusive() };
+    let body = body.as_ref().expect("a turn runs only after the body is in place");
+    let claim = holding.claim.as_mut().expect("an activation whose state is stored holds a claim");
+    let (state, epoch) = (body.encode_state().map_err(CommitError::Unfit)?, claim.epoch);
+    match kernel.commit_turn(&activation.id, claim, state, Vec::new(), deadline).await {
+        Ok(version) => {
+            activation.unsaved.saved();
+            if let Some(version) = version {
+                kernel.stats.commits.fetch_add(1, Ordering::Relaxed);
+                kernel.observe(|| Event::Committed { actor: &activation.id, epoch, version });
+            }
+            Ok(())
+        }
+        Err(error) => {
+            if error == CommitError::Fenced {
+                kernel.observe(|| Event::Fenced { actor: &activation.id, epoch });
+            }
+            Err(error)
         }
     }
 }
@@ -354,6 +467,7 @@ pub(crate) fn context_of(
         issuer: Arc::new(scope),
         headers: message.headers.clone(),
         staging,
+        lent: None,
         activation: Arc::downgrade(activation),
     }
 }

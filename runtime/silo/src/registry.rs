@@ -1,7 +1,9 @@
 //! The kinds that a silo hosts, with their types erased.
 
-use crate::actor::{Actor, Contract, Dispatch};
+use crate::actor::{Actor, Contract, Dispatch, Save};
 use crate::context::ActorContext;
+use crate::stored::{LoadError, load_state};
+use crate::write_behind::WriteBehind;
 use bytes::Bytes;
 use quark_core::codec::CodecError;
 use quark_core::placement::Placement;
@@ -41,11 +43,16 @@ impl<A: Actor> Body for A {
     }
 }
 
-type Decode = fn(&[u8]) -> Result<Box<dyn Body>, CodecError>;
+type Decode = fn(&[u8]) -> Result<Box<dyn Body>, LoadError>;
 
 /// One kind.
 pub(crate) struct KindEntry {
     pub durable: bool,
+    pub save: Save,
+    /// Which of its activations owe the store a commit.
+    pub behind: WriteBehind,
+    /// The newest schema of its state that this program knows.
+    pub state_version: u32,
     pub placement: Placement,
     pub contract: &'static Contract,
     pub create: fn(&ActorId) -> Box<dyn Body>,
@@ -62,10 +69,13 @@ impl Registry {
     pub fn add<A: Actor>(&mut self) {
         let entry = KindEntry {
             durable: A::DURABLE,
+            save: A::SAVE,
+            behind: WriteBehind::default(),
+            state_version: A::STATE_VERSION,
             placement: A::PLACEMENT,
             contract: A::contract(),
             create: |id| Box::new(A::create(id)),
-            decode: |bytes| Ok(Box::new(A::decode_state(bytes)?)),
+            decode: |record| Ok(Box::new(load_state::<A>(record)?)),
         };
         self.kinds.insert(A::KIND, Arc::new(entry));
     }

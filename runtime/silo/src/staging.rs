@@ -26,6 +26,16 @@ impl Staging {
         Self { reminders, outbox, letter: None }
     }
 
+    /// Whether the turn's effect is to happen once, and so is committed at its end.
+    pub fn commits_at_its_end(&self) -> bool {
+        self.letter.is_some() || self.reminders.firing().is_some()
+    }
+
+    /// Whether the turn takes a letter, or has written one.
+    pub fn has_mail(&self) -> bool {
+        self.letter.is_some() || self.outbox.has_written()
+    }
+
     /// Of a turn that a letter has begun.
     pub fn taking(kernel: &Arc<Kernel>, claim: &Claim, from: ActorId, id: LetterId) -> Self {
         Self { letter: Some((from, id)), ..Self::new(kernel, claim) }

@@ -123,3 +123,33 @@ fn the_table_is_sorted_and_found_by_number_and_name() {
     assert_eq!(add.access, Access::Exclusive);
     assert_eq!(contract.method_named("total").expect("there").access, Access::Shared);
 }
+
+/// Silos of two schema versions share a cluster while the newer one is rolled out.
+#[test]
+fn the_schema_of_the_state_is_no_part_of_the_contract() {
+    mod first {
+        #[derive(Default, quark::Serialize, quark::Deserialize)]
+        pub struct Cart;
+
+        #[quark::actor(kind = "cart", durable)]
+        impl Cart {}
+    }
+    mod second {
+        #[derive(quark::Deserialize)]
+        pub struct CartV1;
+
+        #[derive(Default, quark::Serialize, quark::Deserialize)]
+        pub struct Cart;
+
+        impl From<CartV1> for Cart {
+            fn from(_: CartV1) -> Self {
+                Cart
+            }
+        }
+
+        #[quark::actor(kind = "cart", durable, version = 2, upgrades(CartV1))]
+        impl Cart {}
+    }
+    assert_eq!((first::Cart::STATE_VERSION, second::Cart::STATE_VERSION), (1, 2));
+    assert_eq!(contract::<first::Cart>().digest, contract::<second::Cart>().digest);
+}

@@ -161,6 +161,7 @@ fn context(key: &str) -> ActorContext {
         issuer,
         headers: Arc::new([]),
         staging: None,
+        lent: None,
         activation: std::sync::Weak::new(),
     }
 }
@@ -276,11 +277,11 @@ fn hooks_run_and_may_refuse() {
 fn a_durable_state_round_trips_and_another_kind_has_none() {
     let state = Account { balance: 7, log: vec!["a".into()] };
     let bytes = state.encode_state().expect("encodes");
-    assert_eq!(Account::decode_state(&bytes).expect("decodes"), state);
-    assert!(Account::decode_state(&bytes[..1]).is_err());
+    assert_eq!(Account::decode_state(1, &bytes).expect("decodes"), state);
+    assert!(Account::decode_state(1, &bytes[..1]).is_err());
     let (name, volatile) = (Volatile::KIND, Volatile);
     assert!(volatile.encode_state().expect_err("no state").to_string().contains(name));
-    assert!(Volatile::decode_state(&[]).is_err());
+    assert!(Volatile::decode_state(1, &[]).is_err());
     assert_eq!(Account::create(&id("account", "new")), Account::default());
 }
 

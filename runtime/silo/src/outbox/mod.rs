@@ -30,7 +30,7 @@ pub use post::LetterStatus;
 pub use staged::{Outbox, OutboxError};
 
 pub(crate) use delivery::{DELIVER, Delivery, SWEEP, WAKE, WAKE_EVERY};
-pub(crate) use letter::{PREFIX, load};
+pub(crate) use letter::{Letter, PREFIX, load};
 pub(crate) use post::Post;
-pub(crate) use seen::{Seen, mark_row};
+pub(crate) use seen::{MARK_PREFIX, Seen, mark_row};
 pub(crate) use staged::TurnOutbox;

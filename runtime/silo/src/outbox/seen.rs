@@ -11,7 +11,7 @@ use quark_core::ActorId;
 use std::hash::BuildHasherDefault;
 
 /// The rows' names begin with this, which sorts after all rows that a claim reads.
-const PREFIX: &str = "~seen/";
+pub(crate) const MARK_PREFIX: &str = "~seen/";
 /// The most marks that an activation keeps in memory.
 const KNOWN_MAX: usize = 1024;
 
@@ -38,5 +38,5 @@ impl Seen {
 
 /// The row of a sender's mark.
 pub(crate) fn mark_row(sender: &ActorId) -> String {
-    format!("{PREFIX}{}", partition_of(sender).0)
+    format!("{MARK_PREFIX}{}", partition_of(sender).0)
 }

@@ -10,6 +10,7 @@ use quark_core::ActorId;
 use quark_core::codec::{self, CodecError};
 use quark_env::store::Op;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The most letters that one turn writes or withdraws.
 pub const TURN_MAX: usize = 64;
@@ -76,6 +77,7 @@ pub(crate) struct TurnOutbox {
     post: Option<Arc<Post>>,
     kernel: Arc<Kernel>,
     staged: Mutex<StagedLetters>,
+    written: AtomicBool,
 }
 
 /// What a turn wants committed.
@@ -87,7 +89,12 @@ pub(crate) struct StagedLetters {
 
 impl TurnOutbox {
     pub fn new(post: Option<Arc<Post>>, kernel: Arc<Kernel>) -> Self {
-        Self { post, kernel, staged: Mutex::default() }
+        Self { post, kernel, staged: Mutex::default(), written: AtomicBool::new(false) }
+    }
+
+    /// Whether the turn has written or given up a letter.
+    pub fn has_written(&self) -> bool {
+        self.written.load(Ordering::Relaxed)
     }
 
     /// Takes what the turn has said; what it says later is lost.
@@ -144,6 +151,7 @@ impl Outbox<'_> {
             return Err(OutboxError::Full { actor: self.actor.clone() });
         }
         staged.letters.push(letter);
+        self.turn.written.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -191,6 +199,7 @@ impl Outbox<'_> {
         }
         if !staged.withdrawn.contains(&letter) {
             staged.withdrawn.push(letter);
+            self.turn.written.store(true, Ordering::Relaxed);
         }
         Ok(true)
     }

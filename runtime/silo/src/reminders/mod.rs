@@ -16,4 +16,4 @@ pub use staged::{Reminder, ReminderError, ReminderStatus, Reminders, Tick};
 pub(crate) use announce::Notice;
 pub(crate) use firing::{FIRE, Fire, Firing, answer};
 pub(crate) use service::{Service, encode_index};
-pub(crate) use staged::TurnReminders;
+pub(crate) use staged::{Staged, TurnReminders};

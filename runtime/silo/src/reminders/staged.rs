@@ -162,7 +162,7 @@ pub(crate) struct TurnReminders {
 }
 
 /// What a turn wants committed.
-#[derive(Default)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Staged(BTreeMap<String, Option<ReminderRow>>);
 
 impl TurnReminders {
