@@ -219,6 +219,28 @@ fn idle_collection_loses_nothing_also_when_it_comes_before_the_interval_is_over(
 }
 
 #[test]
+fn an_idle_actor_stays_until_the_store_has_taken_what_it_is_owed() {
+    fn brief(builder: SiloBuilder) -> SiloBuilder {
+        let idle_after = Duration::from_secs(1);
+        kinds(builder).config(SiloConfig { idle_after, ..SiloConfig::default() })
+    }
+    in_world(7, &["a", "b", "c"], brief, |cluster| async move {
+        cluster.sleep(Duration::from_secs(2)).await;
+        let hits = cluster.client("outside").await.actor::<Hits>("h");
+        assert_eq!(hits.hit().await, Ok(1));
+        let name = host(&cluster);
+        cluster.world().begin_store_outage();
+        cluster.sleep(Duration::from_secs(20)).await;
+        assert_eq!(host(&cluster), name, "it is idle, and still there");
+        assert_eq!(hits.hit().await, Ok(2), "and serves");
+        cluster.world().end_store_outage();
+        cluster.sleep(Duration::from_secs(10)).await;
+        assert!(cluster.silos().iter().all(|(_, silo)| silo.status().activations == 0), "collected");
+        assert_eq!((stored(&cluster, &name).await, hits.count().await), (2, Ok(2)));
+    });
+}
+
+#[test]
 fn an_outage_loses_nothing_from_memory_and_is_not_stormed() {
     in_world(7, &["a", "b", "c"], kinds, |cluster| async move {
         let hits = cluster.client("outside").await.actor::<Hits>("h");
@@ -290,6 +312,7 @@ fn a_call_with_a_key_is_committed_before_its_reply_and_happens_once() {
         let hits = cluster.client("outside").await.actor::<Hits>("h");
         assert_eq!(hits.hit().await, Ok(1));
         assert_eq!(hits.hit().idempotency_key(9).await, Ok(2));
+        assert_eq!(stored(&cluster, "a").await, 2);
         cluster.crash("a");
         cluster.start("a").await.expect("starts again");
         let hits = first(&cluster).client().actor::<Hits>("h");
