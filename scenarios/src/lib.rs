@@ -8,5 +8,6 @@ pub mod corpus;
 pub mod diary;
 pub mod inside;
 pub mod stories;
+pub mod travel;
 pub mod views;
 pub mod workload;

@@ -3,8 +3,10 @@
 
 pub mod checkers;
 pub mod history;
+pub mod machine;
 pub mod recorder;
 pub mod runner;
+pub mod scene;
 pub mod sim;
 pub mod stage;
 pub mod store_conformance;
