@@ -82,7 +82,7 @@ fn step(step: &Step) -> String {
 fn nodes(nodes: &[NodeScene]) -> String {
     let width = nodes.iter().map(|node| node.name.len()).max().unwrap_or(0).clamp(4, 20);
     let mut text = format!(
-        "{:<width$}  {:<10} {:>7} {:>12} {:>10} {:>6} {:>7}\n",
+        "{:<width$}  {:<9} {:>7} {:>12} {:>12} {:>6} {:>7}\n",
         "node", "state", "process", "wall clock", "rate", "tasks", "sleeps"
     );
     for node in nodes {
@@ -93,7 +93,7 @@ fn nodes(nodes: &[NodeScene]) -> String {
             (true, many) => format!("paused x{many}"),
         };
         text += &format!(
-            "{:<width$}  {state:<10} {:>7} {:>12} {:>10} {:>6} {:>7}\n",
+            "{:<width$}  {state:<9} {:>7} {:>12} {:>12} {:>6} {:>7}\n",
             node.name,
             node.incarnation,
             offset(node.wall_offset_ns),
