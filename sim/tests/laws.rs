@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use quark_core::Instant;
 use quark_core::wire::Lane;
 use quark_env::transport::Incoming;
-use quark_env::{Clock, Entropy, Env};
+use quark_env::{Clock, EntropyExt, Env};
 use quark_sim::{
     Branch, Conditions, Config, Decision, Meters, Next, NodeId, Replay, Scheduler, Trace, World, audit,
 };

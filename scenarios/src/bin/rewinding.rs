@@ -10,12 +10,12 @@ use quark_testkit::runner;
 use quark_testkit::story::Scenario;
 use std::time::Duration;
 
-/// Five silos each.
-const STORIES: [&str; 2] = ["zombie-silo", "clock-forward"];
+/// Five silos each, and sixty.
+const STORIES: [&str; 3] = ["zombie-silo", "clock-forward", "sixty-silos"];
 const SEED: u64 = 3;
 const FORKS: usize = 200;
-const MOMENTS: u64 = 100;
-const FUTURES: u64 = 20;
+const MOMENTS: u64 = 50;
+const FUTURES: u64 = 10;
 
 fn main() {
     std::panic::set_hook(Box::new(|_| {}));

@@ -85,10 +85,10 @@ impl Journey<'_> {
     fn welcome(&self) -> String {
         let kept = self.machine.checkpoints().len();
         format!(
-            "{}, seed {}: {}\nIt ends at {}; {kept} moments of it are kept. `help` lists what can be done.\n",
+            "{}, seed {}\n{}It ends at {}; {kept} moments of it are kept. `help` lists what can be done.\n",
             self.name,
             self.seed,
-            print::verdict(self.machine.report()),
+            print::folded(&print::verdict(self.machine.report()), 4),
             show_moment(self.machine.end()),
         )
     }
@@ -151,7 +151,7 @@ impl Journey<'_> {
             if shows_story {
                 text += &print::telling(&report, Some(self.here));
             } else {
-                text += &format!("{seed:>6}  {}\n", print::verdict(&report));
+                text += &print::folded(&format!("{seed}: {}", print::verdict(&report)), 4);
                 report.violations.first().into_iter().for_each(|found| text += &print::violation(found));
             }
             if !report.violations.is_empty() {

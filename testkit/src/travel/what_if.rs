@@ -43,9 +43,9 @@ impl TimeTravel {
     /// TimeTravel::what_if(0..10, taken, |test| {
     ///     let soon = test.true_time() + test.draw_time(Duration::from_millis(20));
     ///     test.at(soon).crash();
-    ///     test.advance(Duration::from_secs(600));
+    ///     test.advance(Duration::from_secs(60));
     ///     test.restart();
-    ///     test.advance(Duration::from_secs(600));
+    ///     test.advance(Duration::from_secs(900));
     ///     let till = test.client().actor::<Till>("north");
     ///     assert_eq!(test.run(till.take(1)), Ok(6));
     /// });
