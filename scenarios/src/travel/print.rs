@@ -142,17 +142,17 @@ fn silos(silos: &[SiloScene]) -> String {
         );
     }
     // Silos that see the same are named together.
-    let mut views: Vec<((u64, &[String]), Vec<&str>)> = Vec::new();
-    for silo in silos {
-        let view = (silo.view, &silo.active[..]);
-        match views.iter_mut().find(|(seen, _)| *seen == view) {
-            Some((_, who)) => who.push(&silo.id),
-            None => views.push((view, vec![&silo.id])),
+    let mut seen: Vec<&SiloScene> = Vec::new();
+    for first in silos {
+        let is_same = |other: &SiloScene| other.view == first.view && other.active == first.active;
+        if seen.iter().any(|other| is_same(other)) {
+            continue;
         }
-    }
-    for ((version, active), who) in views {
-        text +=
-            &hanging(&format!("view {version} of "), &format!("{}: {}", who.join(" "), active.join(" ")), 4);
+        seen.push(first);
+        let who: Vec<&str> =
+            silos.iter().filter(|other| is_same(other)).map(|silo| silo.id.as_str()).collect();
+        let said = format!("{}: {}", who.join(" "), first.active.join(" "));
+        text += &hanging(&format!("view {} of ", first.view), &said, 4);
     }
     text
 }
