@@ -85,7 +85,7 @@ impl Journey<'_> {
     fn welcome(&self) -> String {
         let kept = self.machine.checkpoints().len();
         format!(
-            "{}, seed {}\n{}It ends at {}; {kept} moments of it are kept. `help` lists what can be done.\n",
+            "{}, seed {}\n{}It ends at {}; {kept} moments of it are kept. `help` says more.\n",
             self.name,
             self.seed,
             print::folded(&print::verdict(self.machine.report()), 4),
