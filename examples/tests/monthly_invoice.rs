@@ -5,7 +5,7 @@
 
 use quark::{ActorContext, Deserialize, MissedPolicy, Reminder, Schedule, Serialize};
 use quark_core::WallTime;
-use quark_testkit::travel::TimeTravel;
+use quark_testkit::travel::{Moment, TimeTravel};
 use std::time::Duration;
 
 #[derive(Default, Serialize, Deserialize)]
@@ -83,15 +83,30 @@ fn a_year_has_its_invoices_at_nine_in_the_morning_in_summer_too() {
 #[test]
 fn a_power_cut_just_before_an_invoice_neither_loses_nor_doubles_it() {
     let mut test = subscribed();
-    let march_1 = WallTime(1_767_225_600_000_000_000 + (59 * DAY + 8 * HOUR).as_nanos() as i64);
-    test.advance_to(WallTime(march_1.0 - 1_000_000));
-    test.crash();
-    test.advance(2 * DAY);
-    test.restart();
-    test.advance(HOUR);
+    let due = Moment::of("2026-03-01T09:00[Europe/Berlin]");
+    test.at(due - Duration::from_millis(1)).crash();
+    test.at(due + 2 * DAY).restart();
+    test.advance_to(due + 2 * DAY + HOUR);
     assert_eq!(invoices(&mut test), expected()[..2]);
-    test.advance(365 * DAY - (61 * DAY + 12 * HOUR));
+    test.advance_to(Moment::of("2026-12-31T12:00:00Z"));
     assert_eq!(invoices(&mut test), expected());
+}
+
+#[test]
+fn whenever_the_power_fails_that_morning_there_is_one_invoice() {
+    let due = Moment::of("2026-03-01T09:00[Europe/Berlin]");
+    let that_morning = || {
+        let mut test = subscribed();
+        test.advance_to(due - Duration::from_millis(2));
+        test
+    };
+    TimeTravel::what_if(0..20, that_morning, |test| {
+        let cut = test.true_time() + test.draw_time(Duration::from_millis(8));
+        test.at(cut).crash();
+        test.at(cut + HOUR).restart();
+        test.advance(2 * HOUR);
+        assert_eq!(invoices(test), expected()[..2]);
+    });
 }
 
 #[test]

@@ -243,7 +243,7 @@ fn print_summary(
 }
 
 /// How many failures are described; the rest is counted.
-const FAILURES_SHOWN: usize = 10;
+pub(crate) const FAILURES_SHOWN: usize = 10;
 
 /// Tells one seed of a story again, and prints it to be read.
 ///
@@ -282,7 +282,7 @@ pub fn replay(name: &str, seed: u64, json: bool) -> Result<bool, String> {
 }
 
 /// A panic inside a run becomes a violation; its text needs no second copy on the terminal.
-fn quiet_panics() {
+pub(crate) fn quiet_panics() {
     std::panic::set_hook(Box::new(|_| {}));
 }
 

@@ -9,5 +9,6 @@ pub mod diary;
 pub mod inside;
 pub mod purse;
 pub mod stories;
+pub mod travel;
 pub mod views;
 pub mod workload;

@@ -165,8 +165,22 @@ impl Choices {
         self.log.as_deref().unwrap_or_default()
     }
 
+    /// From `branch` on, choices come from its seed; those before it are as they were, earlier branches included.
+    pub(crate) fn branch_off(&mut self, now: u64, branch: Branch) {
+        assert!(branch.at_ns >= now, "a branch at {} ns would change the past: it is {now} ns", branch.at_ns);
+        // Nobody asks again about what lies before now.
+        self.seed = self.seed_at(now);
+        self.branch = Some(branch);
+    }
+
+    /// The branch that was taken last, or will be taken.
+    pub(crate) fn branch(&self) -> Option<Branch> {
+        self.branch
+    }
+
+    /// The seed of what is chosen at this time.
     #[inline]
-    fn seed_at(&self, now: u64) -> u64 {
+    pub(crate) fn seed_at(&self, now: u64) -> u64 {
         match self.branch {
             Some(branch) if now >= branch.at_ns => branch.seed,
             _ => self.seed,
@@ -228,5 +242,18 @@ mod tests {
             (Choices::new(1, None, Replay::Seeded, false), Choices::new(1, branch, Replay::Seeded, false));
         assert_eq!(a.word(99, Purpose::Loss, 1, 1), b.word(99, Purpose::Loss, 1, 1));
         assert_ne!(a.word(100, Purpose::Loss, 1, 1), b.word(100, Purpose::Loss, 1, 1));
+    }
+
+    #[test]
+    fn a_branch_of_a_branch_keeps_what_lies_between() {
+        let mut choices = Choices::new(1, Some(Branch { at_ns: 100, seed: 2 }), Replay::Seeded, false);
+        choices.branch_off(150, Branch { at_ns: 200, seed: 3 });
+        assert_eq!([150, 199, 200].map(|now| choices.seed_at(now)), [2, 2, 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "would change the past")]
+    fn a_branch_does_not_change_the_past() {
+        Choices::new(1, None, Replay::Seeded, false).branch_off(100, Branch { at_ns: 99, seed: 2 });
     }
 }

@@ -147,9 +147,10 @@ impl Entropy for Host {
     fn fill(&self, stream: &'static str, out: &mut [u8]) {
         let mut state = self.shared.lock();
         let state = &mut *state;
-        let seed = state.config.seed;
+        let seed = state.choices.seed_at(state.now);
         let node = &mut state.nodes[self.node as usize];
-        let rng = node.streams.entry(stream).or_insert_with(|| {
+        // A branch with another seed draws from other streams; one with the same seed goes on where it was.
+        let rng = node.streams.entry((stream, seed)).or_insert_with(|| {
             // Keyed by node, incarnation and stream: a reborn process draws other numbers, and nobody else notices.
             let entity =
                 hash::point_in(u64::from(self.node) << 32 | u64::from(self.incarnation), stream.as_bytes());

@@ -28,6 +28,7 @@
 mod choice;
 mod clock;
 mod config;
+pub mod fork;
 mod host;
 mod net;
 mod node;
@@ -53,4 +54,4 @@ pub use store::{Commit, StoreMeters};
 pub use trace::{
     CHECKPOINT_EVENTS, Checkpoint, Divergence, Trace, TraceEvent, TraceKind, audit, first_divergence,
 };
-pub use world::{Meters, World, WorldHandle};
+pub use world::{Meters, Next, NodeLook, PathLook, World, WorldHandle};

@@ -39,7 +39,8 @@ pub(crate) struct Node {
     pub(crate) is_charged: bool,
     pub(crate) picks: u64,
     pub(crate) polls: u64,
-    pub(crate) streams: BTreeMap<&'static str, ChaCha8Rng>,
+    /// By name and by the seed that was in force when they were opened.
+    pub(crate) streams: BTreeMap<(&'static str, u64), ChaCha8Rng>,
     /// Its transport, an index into the network's ports.
     pub(crate) port: Option<u32>,
     /// Links of others towards it.

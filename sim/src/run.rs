@@ -31,7 +31,7 @@ pub(crate) struct Main<'a> {
 }
 
 /// Runs until `main` is done, true time would pass `limit_ns`, or nothing is left to happen.
-pub(crate) fn run(shared: &Arc<Shared>, limit_ns: u64, mut main: Option<Main<'_>>) -> Stopped {
+pub(crate) fn run(shared: &Arc<Shared>, limit_ns: u64, mut main: Option<&mut Main<'_>>) -> Stopped {
     let _footer = Footer(shared);
     let main_serial = main.as_ref().map(|main| main.serial);
     let mut woken = Vec::new();
@@ -50,7 +50,7 @@ pub(crate) fn run(shared: &Arc<Shared>, limit_ns: u64, mut main: Option<Main<'_>
             continue;
         }
         if let Some((node, slot)) = state.pick() {
-            let (guard, is_done) = poll_task(shared, state, node, slot, main.as_mut());
+            let (guard, is_done) = poll_task(shared, state, node, slot, main.as_deref_mut());
             state = guard;
             if is_done {
                 return Stopped::Done;
@@ -207,7 +207,7 @@ impl State {
             Scheduler::Pct { depth } => {
                 let round = self.pct_round(id, depth);
                 let first = (0..options).max_by_key(|at| {
-                    self.choices.word(0, Purpose::Priority, u64::from(self.runnable[*at]), round)
+                    self.choices.word(self.now, Purpose::Priority, u64::from(self.runnable[*at]), round)
                 });
                 self.choices.settle(event.1, id, first.unwrap_or(0) as u32) as usize
             }
@@ -228,7 +228,7 @@ impl State {
                 let ready = &self.nodes[node as usize].ready;
                 let priority = |at: &usize| {
                     let serial = self.tasks.get(ready[*at]).map_or(0, |task| u64::from(task.serial));
-                    self.choices.word(0, Purpose::Priority, serial << 32 | u64::from(node), round)
+                    self.choices.word(self.now, Purpose::Priority, serial << 32 | u64::from(node), round)
                 };
                 let first = (0..options).max_by_key(priority);
                 self.choices.settle(event.1, id, first.unwrap_or(0) as u32) as usize
@@ -240,7 +240,7 @@ impl State {
     /// Priorities hold for a round; `depth - 1` rounds end, at random, in ten thousand contested picks.
     fn pct_round(&mut self, id: crate::choice::ChoiceId, depth: u32) -> u64 {
         let changes = u64::from(depth.saturating_sub(1)).min(10_000);
-        let word = self.choices.word(0, id.0, id.1, id.2);
+        let word = self.choices.word(self.now, id.0, id.1, id.2);
         if scale(10_000, word) < changes {
             self.pct_rounds += 1;
         }
@@ -272,7 +272,7 @@ impl State {
         self.list(at);
     }
 
-    fn pass(&mut self, to: u64) {
+    pub(crate) fn pass(&mut self, to: u64) {
         assert!(to >= self.now, "time goes forward");
         if to != self.now {
             self.now = to;
@@ -314,11 +314,14 @@ impl Drop for Footer<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let state = self.0.lock();
+            let now = quark_core::Instant(state.now);
+            let branch = state.choices.branch().filter(|branch| branch.at_ns <= now.0);
+            let branch = branch.map_or_else(String::new, |branch| {
+                format!(", branch {} at {:?}", branch.seed, quark_core::Instant(branch.at_ns))
+            });
             eprintln!(
-                "simulation failed: seed {}, event {}, true time {:?}",
-                state.config.seed,
-                state.trace.events,
-                quark_core::Instant(state.now)
+                "simulation failed: seed {}{branch}, event {}, true time {now:?}",
+                state.config.seed, state.trace.events,
             );
         }
     }

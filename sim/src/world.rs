@@ -1,32 +1,34 @@
 //! The world as the test sees it.
 
+mod look;
+mod pauses;
 mod store;
 
-use crate::choice::{Decision, Purpose, key};
+use crate::choice::{Branch, Decision, Purpose, key};
 use crate::clock::NodeClock;
 use crate::config::{Conditions, Config};
 use crate::host::Host;
 use crate::net::NetMeters;
 use crate::node::{Node, NodeId};
-use crate::run::{Main, Stopped, run};
+use crate::run::{Stopped, run};
 use crate::spread::{ns, scale};
 use crate::state::{Shared, State};
 use crate::store::StoreMeters;
-use crate::task::{MAIN_SLOT, TaskRef, TaskWake};
 use crate::timer::SimSleep;
 use crate::trace::{Trace, TraceKind};
 use quark_core::{Instant, SiloId, WallTime, hash};
 use quark_env::{Env, TaskHandle};
 use std::ops::Deref;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// A simulated world. Owns everything in it; what can be done to it is in [`WorldHandle`], to which it dereferences.
 ///
 /// Dropping it drops all tasks. Worlds share nothing: many can run one after another, and on several threads.
 pub struct World(WorldHandle);
+
+pub use look::{NodeLook, PathLook};
+pub use pauses::Next;
 
 /// A handle to a world, for tests and drivers: looks at it, and makes things go wrong.
 ///
@@ -55,36 +57,6 @@ impl World {
     /// A handle that can be handed to drivers.
     pub fn handle(&self) -> WorldHandle {
         self.0.clone()
-    }
-
-    /// Runs the world until this future, which lives outside of all nodes, is done.
-    ///
-    /// Panics: if nothing is left to happen (deadlock), true time passes the configured limit, a task panics, something
-    /// spins without time passing, or a task leaves the simulation. The seed is printed.
-    pub fn block_on<T>(&mut self, driver: impl Future<Output = T>) -> T {
-        let mut driver = pin!(driver);
-        let mut output = None;
-        let mut poll = |cx: &mut std::task::Context<'_>| match driver.as_mut().poll(cx) {
-            Poll::Ready(value) => {
-                output = Some(value);
-                true
-            }
-            Poll::Pending => false,
-        };
-        let shared = &self.0.shared;
-        let mut state = shared.lock();
-        state.task_serial = state.task_serial.wrapping_add(1);
-        let (serial, limit_ns) = (state.task_serial, ns(state.config.time_limit));
-        drop(state);
-        let wake = TaskWake::new(TaskRef { slot: MAIN_SLOT, serial }, &shared.woken);
-        let waker = Waker::from(wake.clone());
-        waker.wake_by_ref();
-        let stopped = run(shared, limit_ns, Some(Main { poll: &mut poll, wake, waker, serial }));
-        match stopped {
-            Stopped::Done => output.expect("a driver that is done has an output"),
-            Stopped::Idle => self.fail("deadlock: the driver waits, and nothing will ever happen"),
-            Stopped::Limit => self.fail("the driver still waits at the limit of true time"),
-        }
     }
 
     /// Runs until true time reaches `at`, or nothing is left to happen.
@@ -140,7 +112,8 @@ impl WorldHandle {
     /// Panics: if the name is taken.
     pub fn add_node(&self, name: &str) -> NodeId {
         let state = self.shared.lock();
-        let (seed, now, clocks) = (state.config.seed, state.now, state.config.clocks);
+        let (now, clocks) = (state.now, state.config.clocks);
+        let seed = state.choices.seed_at(now);
         let entity = state.nodes.len() as u64;
         drop(state);
         let within =
@@ -417,9 +390,25 @@ impl WorldHandle {
         self.shared.lock().choices.log().to_vec()
     }
 
-    /// The seed.
+    /// The seed with which it began.
     pub fn seed(&self) -> u64 {
         self.shared.lock().config.seed
+    }
+
+    /// The seed from which choices are drawn now: another one after a [`Branch`].
+    pub fn seed_now(&self) -> u64 {
+        let state = self.shared.lock();
+        state.choices.seed_at(state.now)
+    }
+
+    /// From `branch.at_ns` on, what is chosen is drawn from another seed, as if [`Config::branch`] had said so from the
+    /// start: the same past, another future. What is due exactly then belongs to the future.
+    ///
+    /// Panics: if it lies in the past.
+    pub fn branch(&self, branch: Branch) {
+        let mut state = self.shared.lock();
+        let now = state.now;
+        state.choices.branch_off(now, branch);
     }
 
     /// A draw for the test's own use (workloads, fault plans), keyed like all others.
@@ -475,7 +464,7 @@ impl State {
     }
 
     fn restart(&mut self, at: u32) {
-        let (seed, now) = (self.config.seed, self.now);
+        let (seed, now) = (self.choices.seed_at(self.now), self.now);
         let node = &mut self.nodes[at as usize];
         assert!(!node.is_up, "node `{}` is up: crash it first", node.name);
         node.is_up = true;

@@ -4,11 +4,12 @@ mod common;
 
 use common::*;
 use proptest::prelude::*;
+use quark_core::Instant;
 use quark_core::wire::Lane;
 use quark_env::transport::Incoming;
-use quark_env::{Clock, Env};
+use quark_env::{Clock, EntropyExt, Env};
 use quark_sim::{
-    Branch, Conditions, Config, Decision, Meters, NodeId, Replay, Scheduler, Trace, World, audit,
+    Branch, Conditions, Config, Decision, Meters, Next, NodeId, Replay, Scheduler, Trace, World, audit,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -337,4 +338,48 @@ fn a_branch_shares_its_past_and_nothing_else() {
     let shared = trunk.iter().zip(&branch).take_while(|(a, b)| a == b).count();
     assert!(trunk[shared].at_ns >= 100_000_000, "{:?}", trunk[shared]);
     assert!(shared > 50 && shared < trunk.len() - 50, "{shared} of {}", trunk.len());
+}
+
+#[test]
+fn a_pause_leaves_no_trace_and_a_branch_taken_there_is_that_of_the_configuration() {
+    let nap = |world: &World| {
+        let (node, world) = (world.add_node("a"), world.handle());
+        let host = world.host(node);
+        for _ in 0..3 {
+            let host = host.clone();
+            world.spawn(node, "tick", async move {
+                loop {
+                    host.sleep_until(host.now() + Duration::from_millis(7)).await;
+                    host.u64("ticks");
+                }
+            });
+        }
+        async move { world.sleep(Duration::from_secs(1)).await }
+    };
+    let told = |branch, pauses: &[u64], taken: Option<Branch>| {
+        let mut world = World::new(Config { branch, ..Config::new(5) });
+        let driver = nap(&world);
+        let mut pauses = pauses.iter().map(|ms| Instant(ms * 1_000_000));
+        let handle = world.handle();
+        world.block_on_with_pauses(driver, |now| {
+            if let Some(branch) = taken.filter(|branch| branch.at_ns == now.0) {
+                handle.branch(branch);
+            }
+            pauses.next().map_or(Next::ToTheEnd, Next::Until)
+        });
+        world.hash()
+    };
+    let branch = Some(Branch { at_ns: 490_000_000, seed: 6 });
+    assert_eq!(told(None, &[], None), told(None, &[1, 7, 14, 490, 999], None));
+    assert_eq!(told(branch, &[], None), told(None, &[14, 490], branch), "490 ms: when a tick is due");
+    assert_ne!(told(None, &[], None), told(branch, &[], None));
+    let same = Some(Branch { at_ns: 490_000_000, seed: 5 });
+    assert_eq!(told(None, &[], None), told(same, &[], None), "the same stream gives the same trace");
+}
+
+#[test]
+fn a_process_with_several_threads_is_not_forked() {
+    // The test's own thread, and the one that runs the tests.
+    let refused = std::thread::scope(|scope| scope.spawn(quark_sim::fork::fork).join().expect("no panic"));
+    assert!(matches!(refused, Err(quark_sim::fork::ForkError::Threads(2..))), "{refused:?}");
 }

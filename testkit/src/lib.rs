@@ -4,8 +4,10 @@
 pub mod checkers;
 pub mod golden;
 pub mod history;
+pub mod machine;
 pub mod recorder;
 pub mod runner;
+pub mod scene;
 pub mod sim;
 pub mod stage;
 pub mod store_conformance;

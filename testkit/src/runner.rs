@@ -7,13 +7,14 @@ use crate::recorder::Recorder;
 use crate::sim::SimCluster;
 use crate::story::{Scenario, Step, Story, Violation};
 use quark_core::Instant;
-use quark_sim::World;
+use quark_sim::{Branch, Config, Next, World};
+use serde::{Deserialize, Serialize};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What one telling gave.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// The seed.
     pub seed: u64,
@@ -73,18 +74,40 @@ fn tell_at_once(scenario: &Scenario, seed: u64) -> (Report, Option<Report>) {
 
 /// Tells the scenario once.
 pub fn tell(scenario: &Scenario, seed: u64) -> Report {
-    let mut world = World::new((scenario.world)(seed));
+    tell_with_pauses(scenario, (scenario.world)(seed), |_| Next::ToTheEnd).expect("nobody abandons it")
+}
+
+/// Tells the scenario once: until `at` as this seed has it, from then on as `reseed` has it.
+pub fn tell_branched(scenario: &Scenario, seed: u64, at: Instant, reseed: u64) -> Report {
+    let branch = Branch { at_ns: at.0, seed: reseed };
+    let world = Config { branch: Some(branch), ..(scenario.world)(seed) };
+    tell_with_pauses(scenario, world, |_| Next::ToTheEnd).expect("nobody abandons it")
+}
+
+/// Tells the scenario once in this world, and pauses when told to; see [`World::block_on_with_pauses`]. `None` if it was
+/// abandoned.
+pub fn tell_with_pauses(
+    scenario: &Scenario,
+    world: Config,
+    mut pause: impl FnMut(&Story) -> Next,
+) -> Option<Report> {
+    let seed = world.seed;
+    let mut world = World::new(world);
     let recorder = Recorder::of_world(&world.handle());
     let describe = scenario.describe;
     let cluster = SimCluster::new(world.handle(), "story", Arc::new(describe), Some(recorder.clone()));
     let story = Story::new(cluster);
     let told = story.clone();
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        world.block_on(async {
+        let driver = async {
             (scenario.tell)(told.clone()).await;
             epilogue(&told).await;
-        });
+        };
+        world.block_on_with_pauses(driver, |_| pause(&story))
     }));
+    if matches!(outcome, Ok(None)) {
+        return None;
+    }
     let mut violations = story.violations();
     if let Err(panic) = outcome {
         let message = panic
@@ -103,14 +126,14 @@ pub fn tell(scenario: &Scenario, seed: u64) -> Report {
         });
     }
     let meters = story.world.meters();
-    Report {
+    Some(Report {
         seed,
         violations,
         steps: story.steps(),
         simulated: story.world.now_true().since(Instant::ZERO),
         delivered: meters.network.delivered,
         hash: story.world.hash(),
-    }
+    })
 }
 
 /// Heals everything; then the cluster has to agree, and nothing may be left behind.

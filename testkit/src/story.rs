@@ -8,6 +8,8 @@ use quark::SiloBuilder;
 use quark_core::{Instant, hash};
 use quark_env::BoxFuture;
 use quark_sim::{Config, WorldHandle};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +36,7 @@ pub struct Scenario {
 }
 
 /// Something that did not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
     /// Which checker or promise: `I1`, `P7`, `deadlock`, `tripwire`.
     pub checker: String,
@@ -45,7 +47,7 @@ pub struct Violation {
 }
 
 /// One line of the story as it was told.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// When, in true time.
     pub at: Instant,
@@ -53,6 +55,26 @@ pub struct Step {
     pub part: &'static str,
     /// What.
     pub text: String,
+}
+
+/// The parts of a story.
+const PARTS: [&str; 4] = ["given", "when", "then", "finally"];
+
+/// A step as another process has written it.
+#[derive(Deserialize)]
+struct Written {
+    at: Instant,
+    part: String,
+    text: String,
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let Written { at, part, text } = Written::deserialize(from)?;
+        let known = PARTS.into_iter().find(|known| *known == part);
+        let part = known.ok_or_else(|| D::Error::custom(format!("`{part}` is no part of a story")))?;
+        Ok(Self { at, part, text })
+    }
 }
 
 #[derive(Default)]
@@ -67,6 +89,8 @@ pub struct Tale {
     /// The cluster that things happen to.
     pub stage: Arc<dyn Stage>,
     seed: u64,
+    /// The seed of what is drawn now: the same, but after a branch.
+    seed_now: Arc<dyn Fn() -> u64 + Send + Sync>,
     recorder: Option<Arc<Recorder>>,
     notes: Arc<Mutex<Notes>>,
 }
@@ -74,10 +98,10 @@ pub struct Tale {
 impl Tale {
     /// A tale on this stage.
     pub fn new(stage: Arc<dyn Stage>, seed: u64, recorder: Option<Arc<Recorder>>) -> Self {
-        Self { stage, seed, recorder, notes: Arc::default() }
+        Self { stage, seed, seed_now: Arc::new(move || seed), recorder, notes: Arc::default() }
     }
 
-    /// The seed.
+    /// The seed with which it began.
     pub fn seed(&self) -> u64 {
         self.seed
     }
@@ -87,11 +111,12 @@ impl Tale {
         self.recorder.as_ref()
     }
 
-    /// A number below `below`, keyed by the seed and a purpose: a new draw shifts no other.
+    /// A number below `below`, keyed by the seed and a purpose: a new draw shifts no other. After a branch, by its seed.
     ///
     /// Panics: if `below` is zero.
     pub fn draw(&self, purpose: &str, counter: u64, below: u64) -> u64 {
-        hash::mix(hash::point_in(hash::mix(self.seed ^ hash::mix(counter)), purpose.as_bytes())) % below
+        hash::mix(hash::point_in(hash::mix((self.seed_now)() ^ hash::mix(counter)), purpose.as_bytes()))
+            % below
     }
 
     /// A duration below `below`, keyed as [`Tale::draw`].
@@ -207,7 +232,9 @@ impl Story {
     /// A story about a cluster.
     pub fn new(cluster: SimCluster) -> Self {
         let world = cluster.world().clone();
-        let tale = Tale::new(Arc::new(cluster.clone()), world.seed(), cluster.recorder().cloned());
+        let told = Tale::new(Arc::new(cluster.clone()), world.seed(), cluster.recorder().cloned());
+        let clock = world.clone();
+        let tale = Tale { seed_now: Arc::new(move || clock.seed_now()), ..told };
         Self { cluster, world, tale }
     }
 

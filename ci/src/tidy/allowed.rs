@@ -20,6 +20,7 @@ pub const UNSAFE: &[Exception] = &[
     Exception { path: "runtime/silo/src/bring_up.rs", reason: "fills the body before the first turn" },
     Exception { path: "runtime/silo/src/errands.rs", reason: "reads the claim of the turn that it holds" },
     Exception { path: "runtime/silo/src/handling.rs", reason: "opens the body for the turn that it holds" },
+    Exception { path: "sim/src/fork.rs", reason: "copies the process, and ends the copy" },
     Exception { path: "sim/src/tripwire", reason: "stands in for libc functions during a simulation" },
     Exception { path: "sim/tests/tripwire", reason: "calls what the tripwire has to catch" },
 ];

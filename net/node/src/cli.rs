@@ -67,6 +67,51 @@ pub enum SimCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show a moment of a story: nodes, clocks, views, frames and calls under way
+    Goto {
+        /// The story
+        #[arg(value_name = "STORY")]
+        story: String,
+        /// The seed
+        #[arg(long, value_name = "N")]
+        seed: u64,
+        /// The moment, in simulated time since the start: 31.4s, 500ms, 2m
+        #[arg(long, value_name = "T", value_parser = quark_scenarios::travel::parse_moment)]
+        at: quark_core::Instant,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell other futures of a moment: until then as the seed has it, from then on as other seeds have it
+    Branch {
+        /// The story
+        #[arg(value_name = "STORY")]
+        story: String,
+        /// The seed of the past
+        #[arg(long, value_name = "N")]
+        seed: u64,
+        /// The moment, in simulated time since the start: 31.4s, 500ms, 2m
+        #[arg(long, value_name = "T", value_parser = quark_scenarios::travel::parse_moment)]
+        at: quark_core::Instant,
+        /// The seed of the future, or those of many, as in 0..100
+        #[arg(long, value_name = "R[..R2]", value_parser = quark_scenarios::cli::parse_seeds)]
+        reseed: std::ops::Range<u64>,
+        /// How many futures at a time
+        #[arg(long, value_name = "N", default_value_t = 2)]
+        jobs: usize,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Go back and forth in a story: reads `goto 31.4s`, `back 2s`, `branch 7`, .. from the standard input
+    Travel {
+        /// The story
+        #[arg(value_name = "STORY")]
+        story: String,
+        /// The seed
+        #[arg(long, value_name = "N")]
+        seed: u64,
+    },
     /// List the stories
     List {
         /// Print JSON lines

@@ -2,6 +2,7 @@
 
 use crate::cli::SimCommand;
 use quark_scenarios::cli::{self, Plan};
+use quark_scenarios::travel::{self, BranchPlan};
 use std::process::ExitCode;
 
 /// Ends with 0 when every run was good, 1 when one was not, 2 when it could not do what it was asked.
@@ -12,6 +13,11 @@ pub fn run(command: SimCommand) -> ExitCode {
             cli::run(&Plan { stories, seeds, corpus, jobs, fail_fast, json })
         }
         SimCommand::Replay { story, seed, json } => cli::replay(&story, seed, json),
+        SimCommand::Goto { story, seed, at, json } => travel::goto(&story, seed, at, json),
+        SimCommand::Branch { story, seed, at, reseed, jobs, json } => {
+            travel::branch(&BranchPlan { story, seed, at, reseed, jobs, json })
+        }
+        SimCommand::Travel { story, seed } => travel::travel(&story, seed),
         SimCommand::List { json } => {
             cli::list(json);
             Ok(true)

@@ -1,7 +1,9 @@
 //! Runs stories: the program behind `cargo ci seeds`, `seed` and `mutants`.
 
 use clap::Parser;
+use quark_core::Instant;
 use quark_scenarios::cli::{self, Plan};
+use quark_scenarios::travel::{self, BranchPlan};
 use std::ops::Range;
 use std::process::ExitCode;
 
@@ -28,9 +30,44 @@ struct Arguments {
     /// Tell the first seed of the first story to be read.
     #[arg(long)]
     replay: bool,
+    /// Show the first seed of the first story at this moment, as in 31.4s; with --reseed, tell its other futures.
+    #[arg(long, value_parser = travel::parse_moment)]
+    at: Option<Instant>,
+    /// The seeds of the futures, as in 0..100.
+    #[arg(long, value_parser = cli::parse_seeds, requires = "at")]
+    reseed: Option<Range<u64>>,
+    /// Go back and forth in the first seed of the first story.
+    #[arg(long, conflicts_with_all = ["at", "replay"])]
+    travel: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+impl Arguments {
+    /// What is to be done with one story and one seed, if that is what was asked for.
+    fn one_run(&self) -> Option<Result<bool, String>> {
+        if !self.replay && !self.travel && self.at.is_none() {
+            return None;
+        }
+        let Some(story) = self.stories.first() else {
+            return Some(Err("name the story to replay, or to travel in".into()));
+        };
+        let (seed, json) = (self.seeds.start, self.json);
+        Some(match (self.at, &self.reseed) {
+            (Some(at), Some(reseed)) => travel::branch(&BranchPlan {
+                story: story.clone(),
+                seed,
+                at,
+                reseed: reseed.clone(),
+                jobs: self.jobs,
+                json,
+            }),
+            (Some(at), None) => travel::goto(story, seed, at, json),
+            (None, _) if self.travel => travel::travel(story, seed),
+            (None, _) => cli::replay(story, seed, json),
+        })
+    }
 }
 
 fn main() -> ExitCode {
@@ -44,12 +81,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     }
-    let result = if arguments.replay {
-        match arguments.stories.first() {
-            Some(story) => cli::replay(story, arguments.seeds.start, arguments.json),
-            None => Err("name the story to replay".into()),
-        }
-    } else {
+    let result = arguments.one_run().unwrap_or_else(|| {
         cli::run(&Plan {
             stories: arguments.stories,
             // A bug planted on purpose has to be found by seeds that were not chosen.
@@ -61,7 +93,7 @@ fn main() -> ExitCode {
             fail_fast: arguments.fail_fast,
             json: arguments.json,
         })
-    };
+    });
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),

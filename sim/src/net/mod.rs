@@ -17,6 +17,7 @@ pub use port::SimTransport;
 
 use crate::config::NetworkConfig;
 use crate::pool::Pool;
+use crate::world::PathLook;
 use flight::Flight;
 use link::Link;
 use path::Path;
@@ -62,6 +63,17 @@ impl Net {
     pub(crate) fn in_flight(&self) -> u64 {
         let waiting: usize = self.links.iter().map(|(_, link)| link.waiting.len()).sum();
         (self.flights.len() + waiting) as u64
+    }
+
+    /// The path of each frame that [`Net::in_flight`] counts.
+    pub(crate) fn paths_of_frames(&self) -> impl Iterator<Item = u32> {
+        let waiting = self.links.iter().flat_map(|(_, link)| link.waiting.iter().map(|_| link.path));
+        self.flights.iter().map(|(_, flight)| flight.path).chain(waiting)
+    }
+
+    /// Every path, by index; frames are not counted.
+    pub(crate) fn paths_as_they_stand(&self) -> Vec<PathLook> {
+        self.paths.iter().map(Path::look).collect()
     }
 }
 

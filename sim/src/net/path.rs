@@ -4,9 +4,11 @@ use super::backlog::Backlog;
 use super::link::{LaneUse, LinkState};
 use crate::choice::Purpose;
 use crate::config::Conditions;
+use crate::node::NodeId;
 use crate::queue::Event;
 use crate::state::State;
 use crate::trace::TraceKind;
+use crate::world::PathLook;
 use quark_core::wire::Lane;
 
 /// One direction between two nodes. A thousand nodes have a million: what a frame looks at fits into a cache line.
@@ -64,6 +66,19 @@ impl Path {
     #[inline]
     pub(crate) fn holds(&self) -> bool {
         self.is_blocked() && !self.swallows()
+    }
+
+    /// As it stands, but for its frames.
+    pub(crate) fn look(&self) -> PathLook {
+        PathLook {
+            from: NodeId(self.from),
+            to: NodeId(self.to),
+            cuts: self.cuts,
+            swallows: self.swallows(),
+            clogs: self.clogs,
+            has_weather: self.trouble.as_ref().is_some_and(|trouble| trouble.conditions.is_some()),
+            frames: 0,
+        }
     }
 
     pub(crate) fn hold(&mut self, flight: u32) {
