@@ -12,11 +12,13 @@ mod drain_in_order;
 mod first_call_race;
 mod lost_gossip;
 mod pressure_cycle;
+mod redis_dark;
 mod reminder_owner_change;
 mod rotten_pipe;
 mod same_key;
 mod same_name_reborn;
 mod stale_routes;
+mod store_only_partition;
 mod thousand_silos;
 mod wrong_clocks;
 mod zombie_silo;
@@ -43,6 +45,8 @@ pub fn all() -> Vec<Scenario> {
         pressure_cycle::SCENARIO,
         create_race::SCENARIO,
         ambiguous_write::SCENARIO,
+        redis_dark::SCENARIO,
+        store_only_partition::SCENARIO,
         same_key::SCENARIO,
         rotten_pipe::SCENARIO,
         drain_in_order::SCENARIO,
