@@ -4,6 +4,7 @@ use quark_testkit::story::Scenario;
 
 mod ambiguous_write;
 mod bridge_node;
+mod catch_up_herd;
 mod clean_partition;
 mod crash_no_leave;
 mod create_race;
@@ -42,6 +43,8 @@ pub fn all() -> Vec<Scenario> {
         wrong_clocks::FORWARD,
         wrong_clocks::BACK,
         reminder_owner_change::SCENARIO,
+        catch_up_herd::SCENARIO,
+        catch_up_herd::LARGE,
         pressure_cycle::SCENARIO,
         create_race::SCENARIO,
         ambiguous_write::SCENARIO,
