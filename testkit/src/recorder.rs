@@ -183,6 +183,9 @@ impl Recorder {
                 SiloEvent::Committed { actor: actor.clone(), epoch, version }
             }
             Event::Fenced { actor, epoch } => SiloEvent::Fenced { actor: actor.clone(), epoch },
+            Event::StoreWentBack { partition, seen, found } => {
+                SiloEvent::StoreWentBack { partition: partition.0.clone(), seen, found }
+            }
             Event::CallIssued { call, actor, deadline } => {
                 SiloEvent::CallIssued { call, actor: actor.clone(), deadline }
             }

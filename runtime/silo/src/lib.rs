@@ -62,6 +62,7 @@ mod inline;
 mod kernel;
 mod lease;
 mod locator;
+mod losses;
 pub mod membership;
 mod message;
 mod observer;
