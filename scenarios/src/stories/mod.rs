@@ -14,10 +14,12 @@ mod first_call_race;
 mod lost_gossip;
 mod pressure_cycle;
 mod redis_dark;
+mod redis_failover;
 mod reminder_owner_change;
 mod rotten_pipe;
 mod same_key;
 mod same_name_reborn;
+mod stale_replica_reads;
 mod stale_routes;
 mod store_only_partition;
 mod thousand_silos;
@@ -49,6 +51,8 @@ pub fn all() -> Vec<Scenario> {
         create_race::SCENARIO,
         ambiguous_write::SCENARIO,
         redis_dark::SCENARIO,
+        redis_failover::SCENARIO,
+        stale_replica_reads::SCENARIO,
         store_only_partition::SCENARIO,
         same_key::SCENARIO,
         rotten_pipe::SCENARIO,
