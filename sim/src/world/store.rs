@@ -61,6 +61,11 @@ impl WorldHandle {
         state.record(TraceKind::Fault, 0, u64::from(spike_ppm) << 8 | 15);
     }
 
+    /// Whether the store has a replica that is behind.
+    pub fn has_replica(&self) -> bool {
+        self.shared.lock().store.replica.is_some()
+    }
+
     /// The replica takes over from the servers of those partitions for which `fails` holds: what it had not received is
     /// lost, although it was acknowledged. What was under way is answered with doubt. Returns what was lost.
     ///
