@@ -162,6 +162,14 @@ faults! {
         /// Which node.
         node: String,
     },
+    /// A replica takes over from the store's primary, and lacks the last commits that were acknowledged. Momentary: what
+    /// is lost stays lost. Beyond the store's contract.
+    StoreFailover,
+    /// One node's reads are answered by a replica that is behind. Beyond the store's contract.
+    StoreStale {
+        /// Which node.
+        node: String,
+    },
     /// Commits hide their outcome.
     StoreIndeterminate {
         /// How many.
@@ -202,13 +210,14 @@ faults! {
 impl FaultKind {
     /// Whether it happens at an instant and has nothing to heal.
     pub fn is_momentary(self) -> bool {
-        matches!(self, Self::Restart | Self::HalfOpen | Self::ClockStep)
+        matches!(self, Self::Restart | Self::HalfOpen | Self::StoreFailover | Self::ClockStep)
     }
 
     /// Whether the system promises to live with it. The others break the transport's own promise (at most once, in
-    /// order) and are for finding out what happens then.
+    /// order) or the store's (what was acknowledged is there, and whoever reads sees it), and are for finding out what
+    /// happens then.
     pub fn is_within_contract(self) -> bool {
-        !matches!(self, Self::Duplicate | Self::Reorder)
+        !matches!(self, Self::Duplicate | Self::Reorder | Self::StoreFailover | Self::StoreStale)
     }
 }
 
@@ -221,6 +230,7 @@ impl Fault {
             | Fault::Pause { node }
             | Fault::Isolate { node }
             | Fault::StoreCut { node }
+            | Fault::StoreStale { node }
             | Fault::ClockStep { node, .. }
             | Fault::ClockDrift { node, .. }
             | Fault::SlowCpu { node, .. } => Some(node),

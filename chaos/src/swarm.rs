@@ -194,6 +194,8 @@ impl Draws {
             FaultKind::HalfOpen => Fault::HalfOpen { route: self.route(nodes) },
             FaultKind::StoreOutage => Fault::StoreOutage,
             FaultKind::StoreCut => Fault::StoreCut { node: self.node(nodes) },
+            FaultKind::StoreFailover => Fault::StoreFailover,
+            FaultKind::StoreStale => Fault::StoreStale { node: self.node(nodes) },
             FaultKind::StoreIndeterminate => Fault::StoreIndeterminate {
                 ppm: self.magnitude(1000, 500_000) as u32,
                 applied_ppm: self.below(1_000_001) as u32,

@@ -213,6 +213,27 @@ pub const REGISTRY: &[Mutant] = &[
         killer: Killer::Story { names: &["outbox-crash-points"], checker: "I3" },
         seeds: 200,
     },
+    Mutant {
+        id: "m41",
+        what: "a claim does not check the state that it read",
+        site: "runtime/silo/src",
+        killer: Killer::Story { names: &["stale-replica-reads"], checker: "P3" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m42",
+        what: "the store creates a record whether it exists or not",
+        site: "sim/src",
+        killer: Killer::Story { names: &["create-race"], checker: "I2" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m44",
+        what: "a silo catches up as fast as it can",
+        site: "runtime/core/src/reminder",
+        killer: Killer::Story { names: &["catch-up-herd"], checker: "I10" },
+        seeds: 200,
+    },
 ];
 
 /// Bugs that stand in the code and not in the registry: nobody would ever switch them on.

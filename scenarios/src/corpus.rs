@@ -29,6 +29,7 @@ const FILES: &[(&str, &str)] = &[
     ("first-call-race", include_str!("../seeds/first-call-race.toml")),
     ("lost-gossip", include_str!("../seeds/lost-gossip.toml")),
     ("pressure-cycle", include_str!("../seeds/pressure-cycle.toml")),
+    ("redis-failover-loses-writes", include_str!("../seeds/redis-failover-loses-writes.toml")),
     ("sixty-silos", include_str!("../seeds/sixty-silos.toml")),
     ("stale-routes", include_str!("../seeds/stale-routes.toml")),
     ("twenty-silos", include_str!("../seeds/twenty-silos.toml")),

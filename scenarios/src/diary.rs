@@ -33,8 +33,22 @@ pub struct Rhythm {
     pub policy: MissedPolicy,
 }
 
+/// A reminder by name.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Chapter {
+    /// Its name.
+    pub name: String,
+    /// When it is due.
+    pub rhythm: Rhythm,
+}
+
 #[quark::actor(kind = "diary", durable)]
 impl Diary {
+    /// Sets many reminders in one turn.
+    pub fn remind_all(&mut self, ctx: &ActorContext, chapters: Vec<Chapter>) -> Result<(), String> {
+        chapters.into_iter().try_for_each(|chapter| self.remind(ctx, chapter.name, chapter.rhythm))
+    }
+
     /// Sets a reminder.
     pub fn remind(&mut self, ctx: &ActorContext, name: String, rhythm: Rhythm) -> Result<(), String> {
         let schedule = Schedule::every(rhythm.first, rhythm.period).map_err(|error| error.to_string())?;
@@ -63,6 +77,17 @@ impl Diary {
     /// What it has noted.
     pub fn entries(&self, name: String) -> Vec<Entry> {
         self.entries.get(&name).cloned().unwrap_or_default()
+    }
+
+    /// How many occurrences of each reminder will never be fired.
+    pub fn missed(&mut self, ctx: &ActorContext) -> Result<BTreeMap<String, u64>, String> {
+        let reminders = ctx.reminders().map_err(|error| error.to_string())?;
+        Ok(reminders.list().into_iter().map(|status| (status.name, status.missed)).collect())
+    }
+
+    /// All that it has noted, by reminder.
+    pub fn everything(&self) -> BTreeMap<String, Vec<Entry>> {
+        self.entries.clone()
     }
 }
 

@@ -201,6 +201,10 @@ pub struct StoreConfig {
     pub timeout: Duration,
     /// How often an unreachable store refuses at once; else it stays silent until the timeout.
     pub refuses_ppm: u32,
+    /// How far behind its replica is, if it has one: it can take over and then lacks the last commits, or answer reads,
+    /// which are then so old. Both break the store's contract, see
+    /// [`WorldHandle::fail_over_store`](crate::WorldHandle::fail_over_store).
+    pub replica_lag: Option<Duration>,
 }
 
 impl Default for StoreConfig {
@@ -217,6 +221,7 @@ impl Default for StoreConfig {
             applied_ppm: 500_000,
             timeout: Duration::from_millis(500),
             refuses_ppm: 500_000,
+            replica_lag: None,
         }
     }
 }

@@ -50,7 +50,7 @@ pub use host::{Host, Identity};
 pub use net::{NetMeters, SimTransport};
 pub use node::NodeId;
 pub use spread::Spread;
-pub use store::{Commit, StoreMeters};
+pub use store::{Commit, Lost, StoreMeters};
 pub use trace::{
     CHECKPOINT_EVENTS, Checkpoint, Divergence, Trace, TraceEvent, TraceKind, audit, first_divergence,
 };

@@ -44,6 +44,11 @@ impl<T> Pool<T> {
         self.items.iter().enumerate().filter_map(|(at, item)| Some((at as u32, item.as_ref()?)))
     }
 
+    /// Live items in index order, to change them.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.items.iter_mut().flatten()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.items.len() - self.free.len()
     }

@@ -175,3 +175,82 @@ fn a_full_store_refuses_what_it_would_have_to_write_and_nothing_else() {
     });
     assert_eq!(world.meters().store.no_room, 1);
 }
+
+fn with_replica(lag: Duration) -> Config {
+    let config = Config::calm(1);
+    Config { store: StoreConfig { replica_lag: Some(lag), ..config.store }, ..config }
+}
+
+#[test]
+fn a_replica_that_takes_over_lacks_the_last_commits_and_gives_out_no_version_again() {
+    let (mut world, store) = world(with_replica(Duration::from_secs(1)));
+    let stranger = world.host(world.add_node("b"));
+    let handle = world.handle();
+    let key = RecordKey::new("p", "x");
+    let put = |id: u128| batch(id).put("x", id.to_string());
+    world.block_on(async {
+        for id in 1..=2 {
+            store.commit(put(id)).await.expect("unchecked");
+        }
+        handle.sleep(Duration::from_secs(2)).await;
+        for id in 3..=5 {
+            store.commit(put(id)).await.expect("unchecked");
+        }
+        let other = Batch::new("q", WriteId(6)).put("x", "kept");
+        assert_eq!(store.commit(other).await.expect("unchecked").version, Version(1));
+        let lost = handle.fail_over_store(|partition| *partition == "p".into());
+        let versions: Vec<u64> = lost.iter().map(|lost| lost.version.0).collect();
+        assert_eq!(versions, [3, 4, 5]);
+        assert!(lost.iter().all(|lost| lost.found == Version(2) && lost.told == [store.node()]));
+        let went_back = StoreError::WentBack { partition: "p".into(), seen: Version(5), found: Version(2) };
+        assert_eq!(store.read(&key).await, Err(went_back), "whoever was told notices");
+        let record = store.read(&key).await.expect("it is told once").expect("there");
+        assert_eq!((record.version, &record.value[..]), (Version(2), &b"2"[..]));
+        let again = store.commit(put(2)).await.expect("known write id");
+        assert_eq!(again.version, Version(2), "what the replica had, it remembers");
+        let version = stranger.commit(put(7)).await.expect("it was told nothing").version;
+        assert!(version.0 >= 1 << 20, "{version:?} may have been given out before");
+        let kept = store.read(&RecordKey::new("q", "x")).await.expect("not of that server");
+        assert_eq!(kept.expect("there").version, Version(1));
+    });
+    assert_eq!((world.meters().store.lost, world.meters().store.went_back), (3, 1));
+}
+
+#[test]
+fn a_commit_on_lost_ground_writes_nothing_and_is_told_so() {
+    let (mut world, store) = world(with_replica(Duration::from_secs(1)));
+    let handle = world.handle();
+    world.block_on(async {
+        let version = store.commit(batch(1).put("x", "one")).await.expect("unchecked").version;
+        handle.fail_over_store(|_| true);
+        let next = batch(2).expect_version("x", version).put("x", "two");
+        let went_back = StoreError::WentBack { partition: "p".into(), seen: version, found: Version(0) };
+        assert_eq!(store.commit(next.clone()).await, Err(went_back));
+        assert!(matches!(store.commit(next).await, Err(StoreError::Conflict { found: None, .. })));
+    });
+}
+
+#[test]
+fn reads_of_the_replica_are_as_old_as_it_is_behind() {
+    let (mut world, store) = world(with_replica(Duration::from_secs(30)));
+    let reader = world.host(world.add_node("b"));
+    let handle = world.handle();
+    let key = RecordKey::new("p", "x");
+    world.block_on(async {
+        handle.set_store_stale(reader.node(), true);
+        let version = store.commit(batch(1).put("x", "one")).await.expect("unchecked").version;
+        assert_eq!(reader.read(&key).await, Ok(None));
+        let create = batch(2).expect_absent("x").put("x", "two");
+        assert!(
+            matches!(reader.commit(create).await, Err(StoreError::Conflict { .. })),
+            "it goes to the primary"
+        );
+        handle.sleep(Duration::from_secs(31)).await;
+        assert_eq!(reader.read(&key).await.expect("readable").expect("there").version, version);
+        handle.heal_store();
+        store.commit(batch(3).put("x", "three")).await.expect("unchecked");
+        let record = reader.read(&key).await.expect("readable").expect("there");
+        assert_eq!(&record.value[..], b"three");
+    });
+    assert_eq!(world.meters().store.stale_reads, 2);
+}

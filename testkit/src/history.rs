@@ -68,6 +68,8 @@ pub enum SiloEvent {
     Committed { actor: ActorId, epoch: Epoch, version: Version },
     /// A stale activation was stopped from committing.
     Fenced { actor: ActorId, epoch: Epoch },
+    /// The store has lost commits of which the silo was told.
+    StoreWentBack { partition: Arc<str>, seen: Version, found: Version },
     /// A call was issued here.
     CallIssued { call: CallId, actor: ActorId, deadline: Instant },
     /// A call issued here got its outcome.

@@ -39,10 +39,10 @@ const RECORDS_MAX: usize = 1 << 20;
 /// Free text beyond this is kept without looking for its twin.
 const TEXTS_MAX: usize = 1024;
 
-/// The first fields of the row that fences an actor, as the silo writes it.
+/// The first fields of the row that fences an actor, as the silo writes it. Its epoch is the row's version.
 #[derive(Deserialize)]
 struct OwnerRow {
-    epoch: Epoch,
+    _claims: u64,
     silo: SiloId,
 }
 
@@ -135,7 +135,7 @@ impl Recorder {
             version: commit.version,
             write_id: commit.batch.write_id,
             puts: commit.batch.ops.iter().filter_map(puts).collect(),
-            claim: claim.map(|row| (row.epoch, row.silo)),
+            claim: claim.map(|row| (Epoch(commit.version.0), row.silo)),
         };
         self.append(Instant(commit.at_ns), What::World(event));
     }
@@ -183,6 +183,9 @@ impl Recorder {
                 SiloEvent::Committed { actor: actor.clone(), epoch, version }
             }
             Event::Fenced { actor, epoch } => SiloEvent::Fenced { actor: actor.clone(), epoch },
+            Event::StoreWentBack { partition, seen, found } => {
+                SiloEvent::StoreWentBack { partition: partition.0.clone(), seen, found }
+            }
             Event::CallIssued { call, actor, deadline } => {
                 SiloEvent::CallIssued { call, actor: actor.clone(), deadline }
             }

@@ -13,7 +13,9 @@ const SILOS: [&str; 3] = ["a", "b", "c"];
 
 /// Carries out a plan and waits until the silos that are left agree; returns the trace's hash and the report.
 fn run(seed: u64, plan: &FaultPlan) -> ((u64, u64), quark_chaos::Report) {
-    let mut world = World::new(Config::new(seed));
+    let mut config = Config::new(seed);
+    config.store.replica_lag = Some(SECOND);
+    let mut world = World::new(config);
     let cluster = SimCluster::new(world.handle(), "chaos", Arc::new(|builder| builder), None);
     let report = world.block_on(async {
         cluster.start_all(&SILOS).await;
@@ -50,6 +52,8 @@ fn every_kind_of_fault_can_be_done_and_has_an_effect() {
         Fault::HalfOpen { route: everywhere() },
         Fault::StoreOutage,
         Fault::StoreCut { node: node() },
+        Fault::StoreFailover,
+        Fault::StoreStale { node: node() },
         Fault::StoreIndeterminate { ppm: 300_000, applied_ppm: 500_000 },
         Fault::StoreSlow { spike_ppm: 300_000, slowness_milli: 3000 },
         Fault::ClockStep { node: node(), by_ms: -3_600_000 },

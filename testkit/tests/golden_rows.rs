@@ -12,7 +12,7 @@ use std::time::Duration;
 #[test]
 fn the_runtime_s_own_rows_are_what_they_were() {
     let mut golden = Golden::open(concat!(env!("CARGO_MANIFEST_DIR"), "/golden/rows.txt"));
-    let owner = json!({ "epoch": 300, "silo": { "name": "silo-a", "generation": 7 } });
+    let owner = json!({ "claims": 300, "silo": { "name": "silo-a", "generation": 7 } });
     golden.row(RowKind::Owner, [("an owner", owner)]);
     let taken = |outcome| json!({ "number": 129, "method": 0x8C62_AC7D_u32, "arguments": u64::MAX, "outcome": outcome });
     golden.row(

@@ -63,6 +63,7 @@ mod inline;
 mod kernel;
 mod lease;
 mod locator;
+mod losses;
 pub mod membership;
 mod message;
 mod observer;

@@ -3,6 +3,7 @@
 use quark_core::view::View;
 use quark_core::wire::CallId;
 use quark_core::{ActorId, Epoch, Instant, MethodId, SiloId, Version};
+use quark_env::store::Partition;
 use std::sync::Arc;
 
 /// Sees every event of a silo as it happens, on the silo's own stack: it must be quick and must not call back.
@@ -103,6 +104,15 @@ pub enum Event<'a> {
         actor: &'a ActorId,
         /// Its fencing number.
         epoch: Epoch,
+    },
+    /// The store has lost commits that it had acknowledged: what this silo was told of the partition is void.
+    StoreWentBack {
+        /// The partition.
+        partition: &'a Partition,
+        /// The version that this silo was told of.
+        seen: Version,
+        /// The version that the partition has.
+        found: Version,
     },
     /// A call was issued here.
     CallIssued {

@@ -51,7 +51,7 @@ impl RowKind {
     ///
     /// let kind = RowKind::of_row("owner").expect("a row of the runtime");
     /// let row = kind.read(&[5, 1, b'a', 2]).expect("well formed");
-    /// assert_eq!(row.to_string(), r#"{"epoch":5,"silo":{"generation":2,"name":"a"}}"#);
+    /// assert_eq!(row.to_string(), r#"{"claims":5,"silo":{"generation":2,"name":"a"}}"#);
     /// assert_eq!(kind.write(&row).expect("the same again"), [5, 1, b'a', 2][..]);
     /// ```
     pub fn of_row(name: &str) -> Option<RowKind> {

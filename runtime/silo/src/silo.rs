@@ -7,6 +7,7 @@ use crate::config::SiloConfig;
 use crate::filter::CallFilter;
 use crate::glue::Glue;
 use crate::kernel::{Kernel, Phase};
+use crate::losses::Watched;
 use crate::membership::{MembershipDriver, Newcomer};
 use crate::observer::Observer;
 use crate::registry::Registry;
@@ -96,6 +97,8 @@ impl SiloBuilder {
     pub async fn start(self, env: Env, address: &str) -> Result<Silo, StartError> {
         let id = env.transport.local();
         let digest = self.contract_digest();
+        let store = Watched::new(id, env.store.clone(), env.clock.clone(), self.observer.clone());
+        let env = Env { store: Arc::new(store), ..env };
         let kernel =
             Arc::new(Kernel::new(id, env.clone(), self.config, self.registry, self.filters, self.observer));
         let spawn = |name: &'static str, task: BoxFuture<'static, ()>| {

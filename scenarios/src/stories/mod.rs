@@ -4,6 +4,7 @@ use quark_testkit::story::Scenario;
 
 mod ambiguous_write;
 mod bridge_node;
+mod catch_up_herd;
 mod clean_partition;
 mod crash_no_leave;
 mod create_race;
@@ -13,11 +14,15 @@ mod first_call_race;
 mod lost_gossip;
 mod outbox_crash_points;
 mod pressure_cycle;
+mod redis_dark;
+mod redis_failover;
 mod reminder_owner_change;
 mod rotten_pipe;
 mod same_key;
 mod same_name_reborn;
+mod stale_replica_reads;
 mod stale_routes;
+mod store_only_partition;
 mod thousand_silos;
 mod wrong_clocks;
 mod zombie_silo;
@@ -41,9 +46,15 @@ pub fn all() -> Vec<Scenario> {
         wrong_clocks::FORWARD,
         wrong_clocks::BACK,
         reminder_owner_change::SCENARIO,
+        catch_up_herd::SCENARIO,
+        catch_up_herd::LARGE,
         pressure_cycle::SCENARIO,
         create_race::SCENARIO,
         ambiguous_write::SCENARIO,
+        redis_dark::SCENARIO,
+        redis_failover::SCENARIO,
+        stale_replica_reads::SCENARIO,
+        store_only_partition::SCENARIO,
         same_key::SCENARIO,
         outbox_crash_points::SCENARIO,
         rotten_pipe::SCENARIO,

@@ -1,6 +1,8 @@
 //! A store operation on its way there and back.
 
+use super::StoreState;
 use super::record::{Commit, Outcome};
+use super::replica::{Lost, Memories};
 use crate::NodeId;
 use crate::choice::Purpose;
 use crate::host::Host;
@@ -8,8 +10,8 @@ use crate::queue::Event;
 use crate::spread::{ns, scale};
 use crate::state::{Shared, State};
 use crate::trace::TraceKind;
-use quark_core::hash;
-use quark_env::store::{self, Batch, Committed, Record, RecordKey, ScanRange, StoreError};
+use quark_core::{Version, hash};
+use quark_env::store::{self, Batch, Committed, Partition, Record, RecordKey, ScanRange, StoreError};
 use quark_env::{BoxFuture, Store};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,12 +31,26 @@ pub(crate) struct Call {
     /// The caller no longer waits.
     is_abandoned: bool,
     waker: Option<Waker>,
+    /// The newest version of the partition that its process had been told when it left.
+    seen: Version,
+    /// The version that the partition had when it took effect.
+    counter: Version,
 }
 
 enum Request {
     Read(RecordKey),
     Commit(Batch),
     Scan(ScanRange, usize),
+}
+
+impl Request {
+    fn partition(&self) -> &Partition {
+        match self {
+            Request::Read(key) => &key.partition,
+            Request::Commit(batch) => &batch.partition,
+            Request::Scan(range, _) => &range.partition,
+        }
+    }
 }
 
 pub(crate) enum Response {
@@ -162,6 +178,10 @@ impl State {
         *number += 1;
         let number = *number;
         let incarnation = self.nodes[node as usize].incarnation;
+        let seen = match self.store.replica {
+            Some(_) => self.store.memories.seen(node, incarnation, request.partition()),
+            None => Version(0),
+        };
         let call = self.store.calls.insert(Call {
             node,
             incarnation,
@@ -172,6 +192,8 @@ impl State {
             is_timed_out: false,
             is_abandoned: false,
             waker: Some(waker),
+            seen,
+            counter: Version(0),
         });
         self.store.meters.calls += 1;
         let entity = u64::from(node);
@@ -207,9 +229,25 @@ impl State {
         }
         let config = self.store.config;
         let call = self.store.calls.get_mut(at).expect("just found");
+        let is_read = !matches!(call.request, Request::Commit(_));
+        let records = match &mut self.store.replica {
+            Some(replica) if is_read && self.store.stale.contains(&node) => {
+                quark_core::reached!("sim.store.stale_read");
+                self.store.meters.stale_reads += 1;
+                replica.records(self.now)
+            }
+            _ => &self.store.records,
+        };
+        let found = records.counter(call.request.partition());
         let response = match &call.request {
-            Request::Read(key) => Response::Read(self.store.records.read(key)),
-            Request::Scan(range, limit) => Response::Scan(self.store.records.scan(range, *limit)),
+            Request::Read(_) if found < call.seen => Response::Read(Err(call.went_back(found))),
+            Request::Scan(..) if found < call.seen => Response::Scan(Err(call.went_back(found))),
+            Request::Read(key) => Response::Read(records.read(key)),
+            Request::Scan(range, limit) => Response::Scan(records.scan(range, *limit)),
+            Request::Commit(batch) if found < call.seen && !self.store.records.has_written(batch) => {
+                self.store.records.skip_to(&batch.partition, call.seen);
+                Response::Commit(Err(call.went_back(found)))
+            }
             Request::Commit(batch) => {
                 let hidden = (Purpose::StoreIndeterminate, entity, number);
                 let applied = (Purpose::StoreApplied, entity, number);
@@ -223,6 +261,10 @@ impl State {
                     if let (Outcome::Applied(committed), Some(watch)) = (&outcome, &mut self.store.watch) {
                         let version = committed.version;
                         watch(&Commit { at_ns: self.now, node: NodeId(node), incarnation, batch, version });
+                    }
+                    if let (Outcome::Applied(committed), Some(replica)) = (&outcome, &mut self.store.replica)
+                    {
+                        replica.sent(self.now, node, batch, committed.version);
                     }
                     let meters = &mut self.store.meters;
                     match (outcome, is_hidden) {
@@ -253,6 +295,13 @@ impl State {
                 }
             }
         };
+        call.counter = match &response {
+            Response::Commit(Ok(committed)) => committed.version,
+            _ => found,
+        };
+        if response.is_went_back() {
+            self.store.meters.went_back += 1;
+        }
         let payload = payload(&call.request, &response);
         call.response = Some(response);
         self.record(TraceKind::StoreApply, node, payload);
@@ -289,12 +338,80 @@ impl State {
             }
         }
         call.is_answered = true;
+        if self.store.replica.is_some() {
+            call.remember(&mut self.store.memories);
+        }
         let waker = call.waker.take();
         if call.is_abandoned {
             self.store.calls.remove(at);
         }
         self.wakes.extend(waker);
         self.record(TraceKind::StoreReply, node, number);
+    }
+}
+
+impl Call {
+    fn went_back(&self, found: Version) -> StoreError {
+        quark_core::reached!("sim.store.went_back");
+        StoreError::WentBack { partition: self.request.partition().clone(), seen: self.seen, found }
+    }
+
+    /// The process is told what it was answered.
+    fn remember(&self, memories: &mut Memories) {
+        let partition = self.request.partition();
+        match &self.response {
+            Some(response) if response.is_went_back() => {
+                // A commit has raised the counter, so that nobody has to remember.
+                memories.lost(self.node, self.incarnation, partition, self.seen);
+            }
+            Some(Response::Read(Ok(_)) | Response::Scan(Ok(_)) | Response::Commit(Ok(_))) => {
+                memories.saw(self.node, self.incarnation, partition, self.counter);
+            }
+            _ => {}
+        }
+    }
+
+    /// The server that had taken this call is gone before it answered.
+    fn lose_server(&mut self) {
+        self.response = self.response.take().map(|response| match response {
+            Response::Commit(_) => Response::Commit(Err(indeterminate())),
+            Response::Read(_) => Response::Read(Err(unavailable())),
+            Response::Scan(_) => Response::Scan(Err(unavailable())),
+        });
+    }
+}
+
+impl Response {
+    fn is_went_back(&self) -> bool {
+        matches!(
+            self,
+            Response::Read(Err(StoreError::WentBack { .. }))
+                | Response::Scan(Err(StoreError::WentBack { .. }))
+                | Response::Commit(Err(StoreError::WentBack { .. }))
+        )
+    }
+}
+
+impl StoreState {
+    /// The replica takes over from the servers of some partitions; `None` if there is no replica.
+    pub(crate) fn fail_over(
+        &mut self,
+        now: u64,
+        fails: impl Fn(&Partition) -> bool,
+        lives: impl Fn(NodeId, u32) -> bool,
+    ) -> Option<Vec<Lost>> {
+        let (replica, memories) = (self.replica.as_mut()?, &self.memories);
+        let told = |partition: &Partition, version| {
+            let saw = memories.who_saw(partition, version).into_iter();
+            saw.filter(|(node, incarnation)| lives(*node, *incarnation)).map(|(node, _)| node).collect()
+        };
+        for call in self.calls.iter_mut().filter(|call| !call.is_answered && fails(call.request.partition()))
+        {
+            call.lose_server();
+        }
+        let lost = replica.take_over(now, &mut self.records, fails, told);
+        self.meters.lost += lost.len() as u64;
+        Some(lost)
     }
 }
 

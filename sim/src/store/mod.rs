@@ -6,12 +6,16 @@
 
 mod call;
 mod record;
+mod replica;
 
 use crate::config::StoreConfig;
 use crate::pool::Pool;
 use call::Call;
 pub use record::Commit;
 use record::Records;
+pub use replica::Lost;
+use replica::{Memories, Replica};
+use std::collections::BTreeSet;
 
 /// Sees every commit at the instant at which it takes effect.
 pub(crate) type CommitWatch = Box<dyn FnMut(&Commit<'_>) + Send>;
@@ -27,6 +31,12 @@ pub(crate) struct StoreState {
     /// How many times as long everything takes, in thousandths.
     pub(crate) slowness_milli: u32,
     pub(crate) watch: Option<CommitWatch>,
+    /// A copy that is behind, if the world has one.
+    pub(crate) replica: Option<Replica>,
+    /// What the processes were told; kept only where there is a replica.
+    pub(crate) memories: Memories,
+    /// Nodes whose reads are answered by the replica.
+    pub(crate) stale: BTreeSet<u32>,
     pub(crate) meters: StoreMeters,
 }
 
@@ -40,6 +50,9 @@ impl StoreState {
             is_full: false,
             slowness_milli: 1000,
             watch: None,
+            replica: config.replica_lag.map(|lag| Replica::new(crate::spread::ns(lag))),
+            memories: Memories::default(),
+            stale: BTreeSet::new(),
             meters: StoreMeters::default(),
         }
     }
@@ -66,4 +79,10 @@ pub struct StoreMeters {
     pub hidden_lost: u64,
     /// Operations that took a spike longer.
     pub spikes: u64,
+    /// Commits that were applied, and lost when the replica took over.
+    pub lost: u64,
+    /// Answered with `WentBack`.
+    pub went_back: u64,
+    /// Reads and scans that the replica answered.
+    pub stale_reads: u64,
 }

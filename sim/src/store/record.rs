@@ -28,10 +28,14 @@ pub struct Commit<'a> {
 #[derive(Default)]
 pub(crate) struct Records {
     partitions: BTreeMap<Partition, Rows>,
+    /// The newest version that was ever given out in any partition.
+    newest: u64,
+    /// Every version from now on is at least this: see [`Records::replace`].
+    floor: u64,
 }
 
 /// One partition.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Rows {
     /// The number of the last commit. Never goes back, also when all rows are gone.
     commits: u64,
@@ -40,6 +44,7 @@ struct Rows {
     writes: VecDeque<(WriteId, Committed)>,
 }
 
+#[derive(Clone)]
 struct Row {
     version: Version,
     write_id: WriteId,
@@ -88,9 +93,16 @@ impl Records {
         if !has_room {
             return Outcome::NoRoom;
         }
+        let version = Version((rows.commits + 1).max(self.floor));
+        self.apply(batch, version);
+        Outcome::Applied(Committed { version })
+    }
+
+    /// Writes a batch whose checks held, with the version that it was given.
+    pub(crate) fn apply(&mut self, batch: &Batch, version: Version) {
         let rows = self.partitions.entry(batch.partition.clone()).or_default();
-        rows.commits += 1;
-        let version = Version(rows.commits);
+        rows.commits = version.0;
+        self.newest = self.newest.max(version.0);
         for op in &batch.ops {
             match op {
                 Op::Put { row, value } => {
@@ -106,7 +118,32 @@ impl Records {
             rows.writes.pop_front();
         }
         rows.writes.push_back((batch.write_id, Committed { version }));
-        Outcome::Applied(Committed { version })
+    }
+
+    /// Whether this partition remembers the batch: a retry gets the first outcome, whatever has happened since.
+    pub(crate) fn has_written(&self, batch: &Batch) -> bool {
+        let rows = self.partitions.get(&batch.partition);
+        rows.is_some_and(|rows| rows.writes.iter().any(|(write_id, _)| *write_id == batch.write_id))
+    }
+
+    /// The version of a partition's last commit.
+    pub(crate) fn counter(&self, partition: &Partition) -> Version {
+        self.partitions.get(partition).map_or(Version(0), |rows| Version(rows.commits))
+    }
+
+    /// Somebody was told of this version: it is never given out again, though its commit is gone.
+    pub(crate) fn skip_to(&mut self, partition: &Partition, version: Version) {
+        let rows = self.partitions.entry(partition.clone()).or_default();
+        rows.commits = rows.commits.max(version.0);
+    }
+
+    /// Some partitions become what another store has. No version that may have been given out is given out again: the
+    /// next ones lie beyond all of them, as in `net/redis`, where the second of a fail-over is the upper half of them.
+    pub(crate) fn replace(&mut self, with: &Records, which: impl Fn(&Partition) -> bool) {
+        self.partitions.retain(|partition, _| !which(partition));
+        let theirs = with.partitions.iter().filter(|(partition, _)| which(partition));
+        self.partitions.extend(theirs.map(|(partition, rows)| (partition.clone(), rows.clone())));
+        self.floor = (self.newest + 1).next_multiple_of(ERA);
     }
 
     /// Makes a row unreadable until it is written again. Returns whether it exists.
@@ -128,7 +165,7 @@ impl Rows {
         }
         let found = row.map(|row| row.version);
         let holds = match check.expect {
-            Expect::Absent => found.is_none(),
+            Expect::Absent => found.is_none() || quark_core::mutant!("m42"),
             Expect::Version(version) => found == Some(version) || quark_core::mutant!("m22"),
         };
         if holds {
@@ -148,6 +185,9 @@ impl Row {
         Ok(Record { key, version: self.version, write_id: self.write_id, value: self.value.clone() })
     }
 }
+
+/// Versions of one second: no partition has so many commits in one.
+const ERA: u64 = 1 << 20;
 
 fn corrupt(partition: &Partition, row: &Arc<str>, reason: &str) -> StoreError {
     StoreError::Corrupt { partition: partition.clone(), row: row.clone(), reason: reason.to_owned() }

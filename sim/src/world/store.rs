@@ -2,7 +2,7 @@
 
 use super::WorldHandle;
 use crate::node::NodeId;
-use crate::store::Commit;
+use crate::store::{Commit, Lost};
 use crate::trace::TraceKind;
 use quark_env::store::{Partition, Record, RecordKey, ScanRange, StoreError};
 
@@ -61,13 +61,52 @@ impl WorldHandle {
         state.record(TraceKind::Fault, 0, u64::from(spike_ppm) << 8 | 15);
     }
 
-    /// The store is well again: no outage, no cut, no hidden outcome, room, usual speed.
+    /// Whether the store has a replica that is behind.
+    pub fn has_replica(&self) -> bool {
+        self.shared.lock().store.replica.is_some()
+    }
+
+    /// The replica takes over from the servers of those partitions for which `fails` holds: what it had not received is
+    /// lost, although it was acknowledged. What was under way is answered with doubt. Returns what was lost.
+    ///
+    /// That breaks the store's contract. Versions are not given out again, and processes that were told of what is lost
+    /// notice: [`StoreError::WentBack`].
+    ///
+    /// Panics: if the world has no replica, see [`StoreConfig::replica_lag`](crate::StoreConfig::replica_lag).
+    pub fn fail_over_store(&self, fails: impl Fn(&Partition) -> bool) -> Vec<Lost> {
+        let mut guard = self.shared.lock();
+        let state = &mut *guard;
+        let (now, nodes) = (state.now, &state.nodes);
+        let lives = |node: NodeId, incarnation| {
+            nodes[node.index()].is_up && nodes[node.index()].incarnation == incarnation
+        };
+        let lost = state.store.fail_over(now, fails, lives);
+        let lost = lost.expect("the store of this world has a replica: set `store.replica_lag`");
+        state.record(TraceKind::Fault, 0, (lost.len() as u64) << 8 | 19);
+        lost
+    }
+
+    /// Whether the replica answers the reads of a node from now on: as old as it is behind. Commits go to the primary all
+    /// the same. That breaks the store's contract; see [`WorldHandle::fail_over_store`] for what is noticed.
+    pub fn set_store_stale(&self, node: NodeId, is_stale: bool) {
+        let mut state = self.shared.lock();
+        if is_stale {
+            state.store.stale.insert(node.0);
+        } else {
+            state.store.stale.remove(&node.0);
+        }
+        state.record(TraceKind::Fault, node.0, u64::from(is_stale) << 8 | 20);
+    }
+
+    /// The store is well again: no outage, no cut, no hidden outcome, no old read, room, usual
+    /// speed. What was lost stays lost.
     pub fn heal_store(&self) {
         let mut state = self.shared.lock();
         let config = state.config.store;
         state.store.config = config;
         state.store.outages = 0;
         state.store.is_full = false;
+        state.store.stale.clear();
         state.store.slowness_milli = 1000;
         state.nodes.iter_mut().for_each(|node| node.store_cuts = 0);
         state.record(TraceKind::Fault, 0, 16);

@@ -195,6 +195,11 @@ impl Target for SimTarget {
             Fault::HalfOpen { route } => self.along(route, |from, to| world.half_open(from, to)),
             Fault::StoreOutage => world.begin_store_outage(),
             Fault::StoreCut { node } => world.cut_store(self.node(node)),
+            Fault::StoreFailover | Fault::StoreStale { .. } if !world.has_replica() => {
+                return Applied::Unsupported;
+            }
+            Fault::StoreFailover => drop(world.fail_over_store(|_| true)),
+            Fault::StoreStale { node } => world.set_store_stale(self.node(node), true),
             Fault::ClockStep { node, by_ms } => {
                 world.step_wall_clock(self.node(node), by_ms.saturating_mul(1_000_000));
             }
@@ -246,6 +251,9 @@ impl Target for SimTarget {
             Fault::Clog { route } => self.along(route, |from, to| world.unclog(from, to)),
             Fault::StoreOutage => world.end_store_outage(),
             Fault::StoreCut { node } => world.uncut_store(self.node(node)),
+            Fault::StoreStale { node } if !self.in_force.contains(fault) => {
+                world.set_store_stale(self.node(node), false);
+            }
             _ => {}
         }
         self.recompute();
@@ -288,6 +296,8 @@ impl Target for SimTarget {
             FaultKind::StoreOutage | FaultKind::StoreCut => {
                 Some(store.unavailable - old_store.unavailable + hidden)
             }
+            FaultKind::StoreFailover => Some(store.lost - old_store.lost),
+            FaultKind::StoreStale => Some(store.stale_reads - old_store.stale_reads),
             FaultKind::StoreIndeterminate => Some(hidden),
             FaultKind::StoreSlow => Some(store.spikes - old_store.spikes),
             _ => self.uncounted.get(&kind).copied(),

@@ -175,7 +175,7 @@ impl OwnLease {
     /// The lease row as it was read: one of our attempts may have been written without our knowing.
     pub(super) fn read(&mut self, now: Instant, me: SiloId, found: &LeaseRow, row: Version, config: &Config) {
         let (seq, view) = (found.seq, found.view);
-        self.row_unknown = false;
+        let was_unknown = std::mem::take(&mut self.row_unknown);
         if let Some(attempt) = self.attempts.iter().find(|a| a.seq == seq).cloned() {
             crate::reached!("membership.lease.found_written");
             return self.confirm(now, attempt.sent, row, config);
@@ -186,6 +186,12 @@ impl OwnLease {
         if row == self.row && self.electorate_pending.take_if(alone).is_some() {
             crate::reached!("membership.lease.not_alone");
             self.attempts.clear();
+        }
+        if row < self.row && was_unknown {
+            // Nothing was confirmed while we read, so the store went back in time, and our last renewals with it. Whether
+            // an attempt is still under way, and which view it names, is not known: all of that stays as it is.
+            crate::reached!("membership.lease.row_went_back");
+            self.row = row;
         }
         if row > self.row {
             self.row = row;

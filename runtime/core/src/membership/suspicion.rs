@@ -137,8 +137,23 @@ impl Target {
 
     /// The lease row was read, and the reading came back now.
     pub(super) fn lease_read(&mut self, now: Instant, lease: &LeaseRow, row: Version, config: &Config) {
-        let until = now + with_margin(config.lease);
-        self.learn(LeaseWatch { row, vouchers: Vouchers::named_by(lease), since: now, until });
+        let mut news = LeaseWatch {
+            row,
+            vouchers: Vouchers::named_by(lease),
+            since: now,
+            until: now + with_margin(config.lease),
+        };
+        if let (Some(known), WatchRead::Asked { sent, .. }) = (self.watch, self.watch_read)
+            && row < known.row
+            && known.since <= sent
+        {
+            // It had a newer row before we asked: the store went back in time. An eviction has to check the row that is
+            // there, and to wait for the lease that was lost with the other one.
+            crate::reached!("membership.watch.row_went_back");
+            news.until = news.until.max(known.until);
+            self.watch = None;
+        }
+        self.learn(news);
         self.watch_read = WatchRead::Done { at: now };
     }
 

@@ -1,0 +1,332 @@
+//! Story 22: a whole cluster comes back after six hours, and everything is due at once.
+
+use crate::bank::Account;
+use crate::diary::{Chapter, Diary, Rhythm};
+use parking_lot::Mutex;
+use quark::{Client, ClientConfig, MissedPolicy, SiloBuilder};
+use quark_core::{Instant, WallTime, reached};
+use quark_sim::Config;
+use quark_testkit::story::{Scenario, Story};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// See its premise.
+pub const SCENARIO: Scenario = Scenario {
+    name: "catch-up-herd",
+    premise: "A cluster is down for six hours, in which hundreds of hourly reminders come due six times each. When it is \
+              back, each silo fires them no faster than it is allowed to, as often as their policies say, none early; \
+              other calls are answered as fast as ever.",
+    sometimes: &["schedule.missed.collapsed", "schedule.missed.skipped", "catch_up_herd.at_the_cap"],
+    world,
+    describe: |silo| describe(silo, &SMALL),
+    tell: |story| Box::pin(tell(story, &SMALL)),
+    anywhere: None,
+    heavy: false,
+};
+
+/// The same for a hundred thousand; told when it is named.
+pub const LARGE: Scenario = Scenario {
+    name: "catch-up-hundred-thousand",
+    premise: "A cluster is down for six hours, in which a hundred thousand reminders come due once each. When it is back, \
+              each silo fires them no faster than it is allowed to, and other calls are answered as fast as ever.",
+    sometimes: &[],
+    describe: |silo| describe(silo, &HUNDRED_THOUSAND),
+    tell: |story| Box::pin(tell(story, &HUNDRED_THOUSAND)),
+    heavy: true,
+    ..SCENARIO
+};
+
+struct Size {
+    diaries: u64,
+    /// Reminders of each diary. One actor has at most 64.
+    chapters: u64,
+    period: Duration,
+    /// Reminders that a silo fires in a second, and at once before that.
+    rate: u32,
+    burst: u32,
+}
+
+const SMALL: Size =
+    Size { diaries: 24, chapters: 12, period: Duration::from_secs(3600), rate: 50, burst: 10 };
+const HUNDRED_THOUSAND: Size =
+    Size { diaries: 2_000, chapters: 50, period: Duration::from_secs(12 * 3600), rate: 1000, burst: 100 };
+
+const SILOS: [&str; 3] = ["a", "b", "c"];
+const POLICIES: [MissedPolicy; 3] = [MissedPolicy::FireAll, MissedPolicy::FireOnce, MissedPolicy::Skip];
+const DOWN: Duration = Duration::from_secs(6 * 3600);
+/// The first occurrences come so long after the reminders were set, by when the cluster is down, and so far apart.
+const LEAD: Duration = Duration::from_secs(60);
+const SPREAD: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(5);
+/// How long a calm time has to be to say how fast calls are.
+const CALM: Duration = Duration::from_secs(4);
+/// From the return until the first is fired: the dead generations' leases, a reading of the shards, the time of day.
+const SETTLED: Duration = Duration::from_secs(8);
+
+fn world(seed: u64) -> Config {
+    let mut world = Config::new(seed);
+    // Clocks that are wrong are the matter of other stories.
+    world.clocks.wall_offset_max = Duration::ZERO;
+    world.clocks.rate_ppm_max = 0;
+    world
+}
+
+fn describe(silo: SiloBuilder, size: &Size) -> SiloBuilder {
+    let mut config = silo.silo_config().clone();
+    config.reminders.fires_per_second = size.rate;
+    config.reminders.burst = size.burst;
+    silo.config(config).actor::<Diary>().actor::<Account>()
+}
+
+async fn tell(s: Story, size: &'static Size) {
+    s.given(format!("three silos, and {} diaries with {} reminders each", size.diaries, size.chapters));
+    s.cluster.start_all(&SILOS).await;
+    let connection = s.cluster.connect("client-author", ClientConfig::default());
+    let author = connection.client();
+    let base = s.world.true_wall();
+    let mut chapters = Vec::new();
+    for diary in 0..size.diaries {
+        let these: Vec<Chapter> = (0..size.chapters).map(|n| chapter(&s, size, base, diary, n)).collect();
+        let reference = author.actor::<Diary>(&format!("diary-{diary}"));
+        let answer = reference.remind_all(these.clone()).deadline(DEADLINE).await;
+        s.require("I5", answer.is_ok(), || format!("diary-{diary} could not be reminded: {answer:?}"));
+        chapters.push(these);
+    }
+    connection.close();
+
+    s.when("the whole cluster loses power, for six hours");
+    for name in SILOS {
+        s.stage.crash(name);
+    }
+    let back_at = WallTime(base.0 + DOWN.as_nanos() as i64);
+    s.stage.sleep(Duration::from_nanos((back_at.0 - s.world.true_wall().0) as u64)).await;
+    s.when("it is back");
+    s.cluster.start_all(&SILOS).await;
+    let meter = Meter::start(&s, size);
+    let herd = Callers::start(&s, 0).await;
+    let firings: u64 = chapters.iter().flatten().map(|chapter| firings(&chapter.rhythm, back_at)).sum();
+    let limit = SETTLED + Duration::from_secs(firings / u64::from(size.rate));
+    s.eventually("I10", "what was due has been fired", limit, || meter.answered() >= firings).await;
+    let busy = herd.stop().await;
+
+    s.when("all is calm again");
+    let calm = Callers::start(&s, 1).await;
+    s.stage.sleep(CALM).await;
+    let calm = calm.stop().await;
+    compare(&s, "a call in the herd", &busy, &calm);
+    let until = back_at.0 + (LEAD + SPREAD + Duration::from_secs(2)).as_nanos() as i64;
+    s.stage.sleep(Duration::from_nanos((until - s.world.true_wall().0).max(0) as u64)).await;
+    meter.stop(&s, size);
+    s.finally("each occurrence was noted as its policy says, and none before its time");
+    let reader = s.stage.client("client-reader").await;
+    for (diary, chapters) in (0..).zip(&chapters) {
+        read(&s, &reader, diary, chapters, back_at).await;
+    }
+}
+
+fn chapter(s: &Story, size: &Size, base: WallTime, diary: u64, n: u64) -> Chapter {
+    let number = diary << 8 | n;
+    let lead = LEAD + s.draw_time("first", number, SPREAD);
+    let first = WallTime(base.0 + lead.as_nanos() as i64);
+    let policy = POLICIES[(number % 3) as usize];
+    Chapter { name: format!("chapter-{n}"), rhythm: Rhythm { first, period: size.period, policy } }
+}
+
+/// How many of its occurrences the outage has swallowed.
+fn swallowed(rhythm: &Rhythm, back_at: WallTime) -> u64 {
+    (back_at.0 - rhythm.first.0) as u64 / rhythm.period.as_nanos() as u64 + 1
+}
+
+/// How many times the owner of its shard has to ask its actor to catch up.
+fn firings(rhythm: &Rhythm, back_at: WallTime) -> u64 {
+    match rhythm.policy {
+        MissedPolicy::FireAll => swallowed(rhythm, back_at),
+        MissedPolicy::FireOnce | MissedPolicy::Skip => 1,
+    }
+}
+
+/// Compares one diary with what it should have noted, occurrence by occurrence.
+async fn read(s: &Story, client: &Client, diary: u64, chapters: &[Chapter], back_at: WallTime) {
+    let reference = client.actor::<Diary>(&format!("diary-{diary}"));
+    let notes = reference.everything().deadline(DEADLINE).await;
+    let missed = reference.missed().deadline(DEADLINE).await;
+    let (Ok(notes), Ok(missed)) = (notes, missed) else {
+        return s.violated("I7", format!("diary-{diary} does not serve"));
+    };
+    for chapter in chapters {
+        let (name, rhythm) = (&chapter.name, &chapter.rhythm);
+        let entries = notes.get(name).cloned().unwrap_or_default();
+        let due = |n: u64| WallTime(rhythm.first.0 + (n * rhythm.period.as_nanos() as u64) as i64);
+        let gone = swallowed(rhythm, back_at);
+        let mut expected: Vec<(WallTime, u64)> = match rhythm.policy {
+            MissedPolicy::FireAll => (0..gone).map(|n| (due(n), 0)).collect(),
+            MissedPolicy::FireOnce => vec![(due(0), gone - 1)],
+            MissedPolicy::Skip => Vec::new(),
+        };
+        // All but one of those swallowed, or all of them, will never be fired.
+        let dropped = match rhythm.policy {
+            MissedPolicy::FireAll => 0,
+            MissedPolicy::FireOnce => gone - 1,
+            MissedPolicy::Skip => gone,
+        };
+        s.require("I10", missed.get(name) == Some(&dropped), || {
+            format!(
+                "`{name}` of diary-{diary}, {:?}: {missed:?} were dropped, and not {dropped}",
+                rhythm.policy
+            )
+        });
+        // The next ones come at their time.
+        let now = WallTime(back_at.0 + (LEAD + SPREAD).as_nanos() as i64);
+        expected.extend((gone..).map(|n| (due(n), 0)).take_while(|(due, _)| *due <= now));
+        let found: Vec<(WallTime, u64)> = entries.iter().map(|e| (e.due, e.missed)).collect();
+        s.require("I10", found == expected, || {
+            format!("`{name}` of diary-{diary}, {:?}: {found:?}, and not {expected:?}", rhythm.policy)
+        });
+        let early = entries.iter().find(|entry| entry.at < entry.due);
+        s.require("I10", early.is_none(), || format!("`{name}` of diary-{diary} was early: {early:?}"));
+    }
+}
+
+/// Watches how fast each silo fires.
+struct Meter(Arc<Mutex<Fired>>);
+
+#[derive(Default)]
+struct Fired {
+    is_stopped: bool,
+    answered: BTreeMap<&'static str, u64>,
+    /// By silo: the least that `fired - rate × time` ever was.
+    least: BTreeMap<&'static str, f64>,
+    /// The most that a silo fired beyond its rate since any moment before.
+    beyond: f64,
+    /// What each silo had fired a second ago.
+    before: BTreeMap<&'static str, u64>,
+}
+
+impl Meter {
+    fn start(s: &Story, size: &'static Size) -> Self {
+        let state = Arc::new(Mutex::new(Fired::default()));
+        let (story, shared) = (s.clone(), state.clone());
+        s.world.driver("meter", async move {
+            for tick in 0_u64.. {
+                if shared.lock().is_stopped {
+                    return;
+                }
+                look(&story, size, tick, &mut shared.lock());
+                story.world.sleep(Duration::from_millis(100)).await;
+            }
+        });
+        Self(state)
+    }
+
+    fn answered(&self) -> u64 {
+        self.0.lock().answered.values().sum()
+    }
+
+    /// No silo ever fired more than its burst beyond its rate.
+    fn stop(self, s: &Story, size: &Size) {
+        let mut state = self.0.lock();
+        state.is_stopped = true;
+        // A look falls between two steps of a silo, whose token may be a moment old.
+        s.require("I10", state.beyond <= f64::from(size.burst) + 1.0, || {
+            format!("a silo fired {:.1} beyond its rate of {} a second", state.beyond, size.rate)
+        });
+    }
+}
+
+fn look(s: &Story, size: &Size, tick: u64, state: &mut Fired) {
+    let seconds = s.stage.now().0 as f64 / 1e9;
+    for name in SILOS {
+        let Some(silo) = s.cluster.silo(name) else { continue };
+        let counts = silo.reminders();
+        state.answered.insert(name, counts.advanced);
+        let level = counts.fired as f64 - f64::from(size.rate) * seconds;
+        let least = state.least.entry(name).or_insert(level);
+        *least = least.min(level);
+        let beyond = level - *least;
+        state.beyond = state.beyond.max(beyond);
+        if tick.is_multiple_of(10) {
+            let before = state.before.insert(name, counts.fired).unwrap_or(0);
+            if counts.fired - before >= u64::from(size.rate) * 95 / 100 {
+                reached!("catch_up_herd.at_the_cap");
+            }
+        }
+    }
+}
+
+/// Clients whose calls have nothing to do with reminders.
+struct Callers {
+    stop: Arc<AtomicBool>,
+    ended: Vec<oneshot::Receiver<Vec<Duration>>>,
+}
+
+const CALLERS: u64 = 3;
+const ACCOUNTS: u64 = 4;
+
+impl Callers {
+    /// Starts them, each with accounts of its own, which have answered once before anything is measured.
+    async fn start(s: &Story, round: u64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut ended = Vec::new();
+        for number in 0..CALLERS {
+            let client = s.stage.client(&format!("client-{round}-{number}")).await;
+            let (tell, told) = oneshot::channel();
+            ended.push(told);
+            let (story, stop) = (s.clone(), stop.clone());
+            s.world.driver("caller", async move {
+                let _ = tell.send(call(&story, &client, number, &stop).await);
+            });
+        }
+        Self { stop, ended }
+    }
+
+    /// How long each call took.
+    async fn stop(self) -> Vec<Duration> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Vec::new();
+        for ended in self.ended {
+            all.extend(ended.await.unwrap_or_default());
+        }
+        all.sort_unstable();
+        all
+    }
+}
+
+async fn call(s: &Story, client: &Client, number: u64, stop: &AtomicBool) -> Vec<Duration> {
+    let mut took = Vec::new();
+    let accounts: Vec<_> =
+        (0..ACCOUNTS).map(|n| client.actor::<Account>(&format!("account-{number}-{n}"))).collect();
+    for account in &accounts {
+        let answer = account.deposit(1).deadline(DEADLINE * 2).await;
+        s.require("I5", answer.is_ok(), || format!("an account does not serve: {answer:?}"));
+    }
+    for turn in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let began = s.stage.now();
+        let answer = accounts[turn % accounts.len()].deposit(1).deadline(DEADLINE).await;
+        s.require("I5", answer.is_ok(), || format!("a deposit failed: {answer:?}"));
+        took.push(since(s, began));
+        s.stage.sleep(Duration::from_millis(25)).await;
+    }
+    took
+}
+
+fn since(s: &Story, began: Instant) -> Duration {
+    s.stage.now().since(began)
+}
+
+/// The slowest hundredth takes at most twice as long as in calm.
+fn compare(s: &Story, what: &str, busy: &[Duration], calm: &[Duration]) {
+    let enough = busy.len() >= 100 && calm.len() >= 100;
+    s.require("I10", enough, || format!("only {} and {} calls were measured", busy.len(), calm.len()));
+    if enough {
+        let p99 = |all: &[Duration]| all[all.len() * 99 / 100];
+        let (busy, calm) = (p99(busy), p99(calm));
+        s.require("I6", busy <= calm * 2, || format!("{what} takes {busy:?} (p99), in calm {calm:?}"));
+        s.then(format!("{what} took {busy:?} (p99), in calm {calm:?}"));
+    }
+}
