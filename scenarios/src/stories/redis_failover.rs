@@ -25,7 +25,6 @@ pub const SCENARIO: Scenario = Scenario {
     sometimes: &[
         "losses.reported",
         "membership.lease.row_went_back",
-        "membership.watch.row_went_back",
         "redis_failover.lost_a_deposit",
         "redis_failover.lost_a_renewal",
         "redis_failover.lost_a_claim",
