@@ -2,4 +2,5 @@
 #![deny(missing_docs)]
 
 pub mod frames;
+pub mod processor;
 pub mod real_silo;

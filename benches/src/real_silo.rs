@@ -13,14 +13,18 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// Starts a silo of the cluster that keeps its tables in this folder: gRPC on loopback, one SQLite file. The transport has
-/// to be kept for as long as the silo runs.
+/// One SQLite file in this folder.
+pub fn sqlite(data: &Path) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(SqliteStore::open(data.join("bench.sqlite"), Options::default())?))
+}
+
+/// Starts a silo of the cluster that keeps its tables in this store, with gRPC on loopback. The transport has to be kept
+/// for as long as the silo runs.
 pub async fn start(
-    data: &Path,
+    store: Arc<dyn Store>,
     name: &str,
     describe: impl FnOnce(SiloBuilder) -> SiloBuilder,
 ) -> Result<(Silo, Arc<GrpcTransport>)> {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data.join("bench.sqlite"), Options::default())?);
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     let builder = describe(Silo::builder("bench"));

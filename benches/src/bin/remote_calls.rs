@@ -94,7 +94,8 @@ async fn serve(data: &Path) -> Result<()> {
     });
     let frames = bare("echo")?;
     println!("{}", frames.listen_addr().context("a silo listens")?);
-    let (silo, _transport) = real_silo::start(data, "host", |silo| silo.actor::<Mirror>()).await?;
+    let (silo, _transport) =
+        real_silo::start(real_silo::sqlite(data)?, "host", |silo| silo.actor::<Mirror>()).await?;
     tokio::select! {
         reason = silo.wait_stopped() => anyhow::bail!("the silo stopped itself: {reason}"),
         end = frames::echo(&frames) => Ok(end?),
@@ -113,7 +114,8 @@ async fn measure(rounds: u64, time: Duration) -> Result<Vec<(String, Vec<Row>)>>
         .context("cannot start the other process")?;
     let mut address = String::new();
     BufReader::new(host.stdout.take().context("piped")?).read_line(&mut address)?;
-    let (silo, _transport) = real_silo::start(folder.path(), "caller", |silo| silo.actor::<Mirror>()).await?;
+    let (silo, _transport) =
+        real_silo::start(real_silo::sqlite(folder.path())?, "caller", |silo| silo.actor::<Mirror>()).await?;
     let host_id = other_silo(&silo).await?;
     let mirrors = mirrors_on(&silo, host_id);
     for mirror in &mirrors {

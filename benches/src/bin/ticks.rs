@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use quark::core::Instant;
 use quark::{ActorContext, Silo};
-use quark_bench::real_silo;
+use quark_bench::{processor, real_silo};
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -85,7 +85,8 @@ fn main() -> Result<()> {
 
 async fn measure(time: Duration) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let (silo, _transport) = real_silo::start(folder.path(), "ticks", |silo| silo.actor::<Ticker>()).await?;
+    let (silo, _transport) =
+        real_silo::start(real_silo::sqlite(folder.path())?, "ticks", |silo| silo.actor::<Ticker>()).await?;
     let client = silo.client();
     let tickers: Vec<TickerRef> =
         (0..TIMERS).map(|number| client.actor::<Ticker>(&format!("ticker-{number}"))).collect();
@@ -154,14 +155,10 @@ async fn watch(silo: &Silo, time: Duration) -> Row {
         late.reset();
         *missed = 0;
     });
-    let (start, turns, cpu_ns) = (std::time::Instant::now(), silo.status().turns, cpu_ns_so_far());
+    let (start, turns, cpu_ns) =
+        (std::time::Instant::now(), silo.status().turns, processor::of_first_thread());
     tokio::time::sleep(time).await;
-    let (lasted, cpu_ns, turns) = (start.elapsed(), cpu_ns_so_far() - cpu_ns, silo.status().turns - turns);
+    let (lasted, cpu_ns, turns) =
+        (start.elapsed(), processor::of_first_thread() - cpu_ns, silo.status().turns - turns);
     LATE.with_borrow(|(late, missed)| Row { late: late.clone(), missed: *missed, cpu_ns, turns, lasted })
-}
-
-/// What the first thread of this process, which is the runtime's, has run so far. Zero where the kernel does not count it.
-fn cpu_ns_so_far() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|ns| ns.parse().ok()).unwrap_or(0)
 }
