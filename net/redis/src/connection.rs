@@ -267,9 +267,7 @@ fn explain(shared: &Shared, endpoint: &Endpoint, error: &RedisError) -> OpenErro
         ErrorKind::Io if error.is_connection_refusal() => OpenError::Refused { server, reason },
         _ if shared.address.tls => OpenError::Tls { server, reason },
         ErrorKind::Parse => OpenError::NotRedis { server, reason },
-        ErrorKind::Io if error.is_connection_dropped() => {
-            OpenError::NotRedis { server, reason: format!("it closed the connection: {reason}") }
-        }
+        ErrorKind::Io if error.is_connection_dropped() => OpenError::Closed { server, reason },
         _ => OpenError::Other { server, reason },
     }
 }

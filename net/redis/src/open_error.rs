@@ -82,6 +82,17 @@ pub enum OpenError {
         /// What came instead.
         reason: String,
     },
+    /// Somebody listens there, and hung up before a word was said.
+    #[error(
+        "{server} closed the connection before it answered ({reason}): if it is a Redis server it may be starting or \
+         stopping, try again; if not, correct host and port, or use rediss:// if it wants TLS"
+    )]
+    Closed {
+        /// Who was asked.
+        server: String,
+        /// What the system says.
+        reason: String,
+    },
     /// The server is too old.
     #[error(
         "{server} has version {found}, and {OLDEST_MAJOR}.0 is the oldest that is supported: upgrade the server"

@@ -95,7 +95,7 @@ fn what_is_no_redis_is_noticed() {
     let error = refused(&pretender(|_| Some("HTTP/1.1 400 Bad Request\r\n")), hasty());
     assert!(matches!(error, OpenError::NotRedis { .. }), "{error:?}");
     let error = refused(&pretender(|_| None), hasty());
-    assert!(matches!(error, OpenError::NotRedis { .. }), "{error:?}");
+    assert!(matches!(error, OpenError::Closed { .. }), "{error:?}");
     let error = refused(&pretender(|_| Some("")), hasty());
     assert!(matches!(error, OpenError::TimedOut { .. }), "{error:?}");
 }
