@@ -1,13 +1,14 @@
-//! What reminders cost: that many wait does not make those that are due dearer, and a year of them takes seconds to test.
+//! What reminders cost on a real Redis: that many wait must not make those that are due dearer.
 //!
-//! - `reminders year`: a simulated silo and its store live through a year in which 10 000 actors have a reminder a month,
-//!   by cron in a time zone with daylight saving. Wall time of the year, one core.
-//! - `reminders redis [--count N]`: a silo in this process (gRPC without peers, a current_thread runtime) on a Redis 7 of
-//!   its own, without persistence, on the same machine. Reminders are registered, ten by each actor, due in a year and
-//!   later. At each power of ten up to `N` (a million) two things are measured:
-//!   - *idle*: the processor time of the silo's thread and of Redis over ten seconds in which nothing is due;
-//!   - *a tick*: 1000 reminders more, due within one second of each other; processor time of both for each, and how late
-//!     they are.
+//! Method: a silo in this process (gRPC without peers, a current_thread runtime, mimalloc, release) on a Redis 7 of its own,
+//! without persistence, on the same machine. Reminders are registered, ten by each actor, due in a year and later. At each
+//! power of ten up to `N` (a million) two things are measured:
+//!
+//! - *idle*: the processor time of the silo's thread and of Redis over ten seconds in which nothing is due;
+//! - *a tick*: 1000 reminders more, due within one second of each other; processor time of both for each, and how late they
+//!   are.
+//!
+//! `reminders [--count N]`
 
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
@@ -15,7 +16,6 @@ use quark::core::WallTime;
 use quark::{ActorContext, Deserialize, Reminder, Schedule, Serialize};
 use quark_bench::{processor, real_silo};
 use quark_redis::{Options, RedisStore};
-use quark_testkit::travel::TimeTravel;
 use std::cell::RefCell;
 use std::future::{Future, IntoFuture};
 use std::net::TcpListener;
@@ -26,7 +26,6 @@ use std::time::{Duration, Instant};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const ACTORS_OF_THE_YEAR: u64 = 10_000;
 const BY_EACH: usize = 10;
 const DUE_AT_ONCE: u64 = 1000;
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -45,15 +44,6 @@ struct Sleeper {
 
 #[quark::actor(kind = "sleeper", durable)]
 impl Sleeper {
-    fn each_month(&mut self, ctx: &ActorContext, minute: u64) -> Result<(), String> {
-        let cron = format!("{} {} {} * *", minute % 60, minute / 60 % 24, 1 + minute / 1440 % 28);
-        let monthly = Schedule::cron(&cron, "Europe/Berlin").map_err(|e| e.to_string())?;
-        let wake = ctx.myself::<Self>().wake();
-        ctx.reminders()
-            .and_then(|all| all.set(Reminder::new("wake", monthly), wake))
-            .map_err(|e| e.to_string())
-    }
-
     /// Reminders of these names, each due a millisecond after the one before.
     fn at(&mut self, ctx: &ActorContext, names: Vec<String>, first: WallTime) -> Result<(), String> {
         for (name, ms) in names.into_iter().zip(0..) {
@@ -71,44 +61,16 @@ impl Sleeper {
         let late = ctx.tick().map_or(0, |tick| ctx.wall_time().0 - tick.due.0);
         LATE.with_borrow_mut(|all| all.saturating_record(u64::try_from(late / 1000).unwrap_or(0)));
     }
-
-    fn woken(&self) -> u64 {
-        self.woken
-    }
 }
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["year"] => year(),
-        ["redis"] => redis(1_000_000),
-        ["redis", "--count", count] => redis(count.parse().context("--count takes a number")?),
-        _ => anyhow::bail!("reminders year | reminders redis [--count N]"),
+        [] => measure(1_000_000),
+        ["--count", count] => measure(count.parse().context("--count takes a number")?),
+        _ => anyhow::bail!("reminders [--count N]"),
     }
-}
-
-fn year() -> Result<()> {
-    let mut test = TimeTravel::new(|silo| silo.actor::<Sleeper>());
-    let client = test.client();
-    let start = Instant::now();
-    for number in 0..ACTORS_OF_THE_YEAR {
-        let sleeper = client.actor::<Sleeper>(&number.to_string());
-        // Spread over the month.
-        test.run(sleeper.each_month(number * 4)).map_err(|error| anyhow::anyhow!("{error}"))?;
-    }
-    println!("{ACTORS_OF_THE_YEAR} reminders set in {:.1} s", start.elapsed().as_secs_f64());
-    let start = Instant::now();
-    test.advance(YEAR);
-    let took = start.elapsed();
-    let fired = LATE.with_borrow(Histogram::len);
-    println!(
-        "a year: {:.1} s of wall time, {fired} fired, {:.0} a second; target: under 10 s",
-        took.as_secs_f64(),
-        fired as f64 / took.as_secs_f64()
-    );
-    ensure!(fired >= ACTORS_OF_THE_YEAR * 12 - ACTORS_OF_THE_YEAR, "each fires every month");
-    Ok(())
 }
 
 /// A Redis of this process, killed with it.
@@ -152,7 +114,7 @@ impl Drop for Server {
     }
 }
 
-fn redis(count: u64) -> Result<()> {
+fn measure(count: u64) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let server = Server::start()?;
     let store = Arc::new(server.open()?);
