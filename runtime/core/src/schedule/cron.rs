@@ -5,11 +5,12 @@ use super::{ScheduleError, fields};
 use crate::WallTime;
 use jiff::Timestamp;
 use jiff::civil::{DateTime, date};
+use std::sync::Arc;
 
 /// A cron expression and the time zone whose clock it is about.
 ///
-/// Kept as text; it is read anew (some 20 µs) when the next occurrence is asked for, since what is read takes 5 KiB,
-/// and there may be a million of them.
+/// Kept as text; it is read anew (some 20 µs) when the next occurrence is asked for, unless it is among the last that were,
+/// since what is read takes 5 KiB, and there may be a million of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cron {
     expression: String,
@@ -72,7 +73,7 @@ impl Cron {
 /// The pattern is only ever asked about what a local clock may show; what that means for instants is decided here.
 struct Clock<'a> {
     zone: &'a Zone,
-    pattern: croner::Cron,
+    pattern: Arc<croner::Cron>,
 }
 
 impl Clock<'_> {

@@ -2,9 +2,37 @@
 
 use super::ScheduleError;
 use croner::parser::{CronParser, Seconds, Year};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// So many expressions of those read last are kept, by each thread, at 5 KiB each.
+const KEPT: usize = 64;
+
+thread_local! {
+    /// The last ones are at the end. A firing asks for the same expression several times in a row.
+    static READ: RefCell<VecDeque<(String, Arc<croner::Cron>)>> = const { RefCell::new(VecDeque::new()) };
+}
 
 /// Reads an expression of five or six fields, or a word like `@daily`.
-pub(super) fn parse(expression: &str) -> Result<croner::Cron, ScheduleError> {
+pub(super) fn parse(expression: &str) -> Result<Arc<croner::Cron>, ScheduleError> {
+    let find = |read: &VecDeque<(String, Arc<croner::Cron>)>| {
+        read.iter().rev().find(|(text, _)| text == expression).map(|(_, cron)| cron.clone())
+    };
+    if let Some(cron) = READ.with_borrow(find) {
+        return Ok(cron);
+    }
+    let cron = Arc::new(read(expression)?);
+    READ.with_borrow_mut(|read| {
+        if read.len() >= KEPT {
+            read.pop_front();
+        }
+        read.push_back((expression.to_owned(), cron.clone()));
+    });
+    Ok(cron)
+}
+
+fn read(expression: &str) -> Result<croner::Cron, ScheduleError> {
     if expression.starts_with('@') {
         let unknown = || ScheduleError::CronNickname { text: expression.into() };
         return parser().parse(expression).map_err(|_| unknown());
@@ -16,11 +44,15 @@ pub(super) fn parse(expression: &str) -> Result<croner::Cron, ScheduleError> {
         count => return Err(ScheduleError::CronFieldCount { expression: expression.into(), count }),
     };
     for (name, text) in names.iter().zip(&fields) {
-        check_alone(name, text).map_err(|reason| wrong(name, text, expression, reason))?;
+        check_words(name, text).map_err(|reason| wrong(name, text, expression, reason))?;
     }
-    let reading = parser().parse(expression);
-    // maybe: fields that are right one by one and wrong together. None is known; none may panic.
-    reading.map_err(|error| wrong("expression", expression, expression, error.to_string()))
+    parser().parse(expression).map_err(|error| {
+        let alone = names.iter().zip(&fields).find_map(|(name, text)| {
+            check_alone(name, text).err().map(|reason| wrong(name, text, expression, reason))
+        });
+        // maybe: fields that are right one by one and wrong together. None is known; none may panic.
+        alone.unwrap_or_else(|| wrong("expression", expression, expression, error.to_string()))
+    })
 }
 
 fn wrong(field: &'static str, text: &str, expression: &str, reason: String) -> ScheduleError {
@@ -31,9 +63,8 @@ fn parser() -> CronParser {
     CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build()
 }
 
-/// The parser does not say which field it dislikes, so each is shown to it among stars. It takes names anywhere, and
-/// `JANFEB` for twelve, so names are looked at first.
-fn check_alone(name: &str, text: &str) -> Result<(), String> {
+/// The parser takes names anywhere, and `JANFEB` for twelve, so names are looked at first.
+fn check_words(name: &str, text: &str) -> Result<(), String> {
     if text.split(',').any(str::is_empty) {
         return Err("an item of the list is empty".into());
     }
@@ -43,6 +74,11 @@ fn check_alone(name: &str, text: &str) -> Result<(), String> {
             return Err(format!("`{word}` means nothing here"));
         }
     }
+    Ok(())
+}
+
+/// The parser does not say which field it dislikes, so each is shown to it among stars.
+fn check_alone(name: &str, text: &str) -> Result<(), String> {
     let among_stars = NAMES.map(|other| if other == name { text } else { "*" }).join(" ");
     match parser().parse(&among_stars) {
         Ok(_) => Ok(()),
