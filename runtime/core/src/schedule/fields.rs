@@ -2,33 +2,33 @@
 
 use super::ScheduleError;
 use croner::parser::{CronParser, Seconds, Year};
-use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-/// So many expressions of those read last are kept, by each thread, at 5 KiB each.
+/// So many expressions of those read last are kept, at 5 KiB each.
 const KEPT: usize = 64;
 
-thread_local! {
-    /// The last ones are at the end. A firing asks for the same expression several times in a row.
-    static READ: RefCell<VecDeque<(String, Arc<croner::Cron>)>> = const { RefCell::new(VecDeque::new()) };
+type Kept = VecDeque<(String, Arc<croner::Cron>)>;
+
+/// The last ones are at the end. A firing asks for the same expression several times in a row. What is found here is what
+/// would be read again, so nothing can be told by it but the time.
+static READ: Mutex<Kept> = Mutex::new(Kept::new());
+
+fn kept() -> MutexGuard<'static, Kept> {
+    READ.lock().expect("no panic while held")
 }
 
 /// Reads an expression of five or six fields, or a word like `@daily`.
 pub(super) fn parse(expression: &str) -> Result<Arc<croner::Cron>, ScheduleError> {
-    let find = |read: &VecDeque<(String, Arc<croner::Cron>)>| {
-        read.iter().rev().find(|(text, _)| text == expression).map(|(_, cron)| cron.clone())
-    };
-    if let Some(cron) = READ.with_borrow(find) {
-        return Ok(cron);
+    if let Some((_, cron)) = kept().iter().rev().find(|(text, _)| text == expression) {
+        return Ok(cron.clone());
     }
     let cron = Arc::new(read(expression)?);
-    READ.with_borrow_mut(|read| {
-        if read.len() >= KEPT {
-            read.pop_front();
-        }
-        read.push_back((expression.to_owned(), cron.clone()));
-    });
+    let mut kept = kept();
+    if kept.len() >= KEPT {
+        kept.pop_front();
+    }
+    kept.push_back((expression.to_owned(), cron.clone()));
     Ok(cron)
 }
 
