@@ -246,6 +246,7 @@ fn an_unknown_outcome_is_said_and_found_out_by_the_next_save() {
             assert_eq!(draft.save().await, Ok(()));
         }
         assert_eq!(silo.status().activations, 1, "the same activation all the time");
+        assert_eq!(silo.status().commits, 4, "a commit that is found out later counts as well");
         let draft = after_a_crash(&cluster).await;
         assert_eq!(draft.text().await, Ok("sure 2".into()));
     });

@@ -11,6 +11,7 @@
 use crate::error::Failure;
 use crate::inbox::{self, Inbox};
 use crate::kernel::Kernel;
+use crate::observer::Event;
 use crate::outbox::{self, LetterId, Post, Seen};
 use crate::reminders::{Staged, encode_index, row as reminders};
 use crate::stored;
@@ -23,6 +24,7 @@ use quark_env::EntropyExt;
 use quark_env::store::{Batch, Expect, Op, Partition, Record, RecordKey, ScanRange, StoreError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub(crate) const OWNER: &str = "owner";
@@ -276,7 +278,7 @@ impl Kernel {
         deadline: Instant,
     ) -> Result<Option<Version>, CommitError> {
         // It decides what this one has to expect. Whatever becomes of it, this one has not happened.
-        self.settle(claim, deadline).await.map_err(|error| match error {
+        self.settle(actor, claim, deadline).await.map_err(|error| match error {
             CommitError::Indeterminate(reason) => {
                 CommitError::Unavailable(format!("an earlier commit is still in doubt: {reason}"))
             }
@@ -311,14 +313,38 @@ impl Kernel {
                 Pending { batch, row: STATE, state: Some(state), doubt: None, reminders: None }
             }
         });
-        self.settle(claim, deadline)
+        self.settle(actor, claim, deadline)
             .await
             .inspect_err(|error| tracing::debug!(%actor, ?error, "a commit failed"))
     }
 
     /// Brings the commit under way to its end, if there is one. If its outcome stays unknown it stays under way: for the
-    /// next attempt, of this or a later turn.
-    async fn settle(&self, claim: &mut Claim, deadline: Instant) -> Result<Option<Version>, CommitError> {
+    /// next attempt, of this or a later turn. Whoever finds out what became of it, here it is said.
+    async fn settle(
+        &self,
+        actor: &ActorId,
+        claim: &mut Claim,
+        deadline: Instant,
+    ) -> Result<Option<Version>, CommitError> {
+        let settled = self.settle_unseen(claim, deadline).await;
+        let epoch = claim.epoch;
+        match &settled {
+            Ok(None) => {}
+            Ok(Some(version)) => {
+                self.stats.commits.fetch_add(1, Ordering::Relaxed);
+                self.observe(|| Event::Committed { actor, epoch, version: *version });
+            }
+            Err(CommitError::Fenced) => self.observe(|| Event::Fenced { actor, epoch }),
+            Err(_) => {}
+        }
+        settled
+    }
+
+    async fn settle_unseen(
+        &self,
+        claim: &mut Claim,
+        deadline: Instant,
+    ) -> Result<Option<Version>, CommitError> {
         let Some(pending) = &mut claim.pending else { return Ok(None) };
         // If nobody polls this future to its end, whoever comes next has to doubt.
         let doubt = pending.doubt.replace("nobody waited for its outcome".into());

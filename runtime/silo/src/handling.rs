@@ -382,9 +382,8 @@ pub(crate) async fn commit(
         .put_in_index(&index, message.deadline)
         .await
         .map_err(|error| error.into_failure(&activation.id))?;
-    let epoch = claim.epoch;
     match kernel.commit_turn(&activation.id, claim, state, ops, message.deadline).await {
-        Ok(version) => {
+        Ok(_) => {
             activation.unsaved.saved();
             if let Some(taken) = taken {
                 claim.inbox.committed(taken);
@@ -396,16 +395,11 @@ pub(crate) async fn commit(
                 kernel.announce(Shard::of(&activation.id), due);
             }
             mail.committed(kernel, activation, claim);
-            if let Some(version) = version {
-                kernel.stats.commits.fetch_add(1, Ordering::Relaxed);
-                kernel.observe(|| Event::Committed { actor: &activation.id, epoch, version });
-            }
             Ok(())
         }
         Err(error) => {
             if error == CommitError::Fenced {
                 reached!("turns.fenced");
-                kernel.observe(|| Event::Fenced { actor: &activation.id, epoch });
             }
             if matches!(error, CommitError::Indeterminate(_)) {
                 claim.leave_in_doubt(staged);
@@ -425,23 +419,10 @@ pub(crate) async fn save_state(
     let (body, holding) = unsafe { activation.body.exclusive() };
     let body = body.as_ref().expect("a turn runs only after the body is in place");
     let claim = holding.claim.as_mut().expect("an activation whose state is stored holds a claim");
-    let (state, epoch) = (body.encode_state().map_err(CommitError::Unfit)?, claim.epoch);
-    match kernel.commit_turn(&activation.id, claim, state, Vec::new(), deadline).await {
-        Ok(version) => {
-            activation.unsaved.saved();
-            if let Some(version) = version {
-                kernel.stats.commits.fetch_add(1, Ordering::Relaxed);
-                kernel.observe(|| Event::Committed { actor: &activation.id, epoch, version });
-            }
-            Ok(())
-        }
-        Err(error) => {
-            if error == CommitError::Fenced {
-                kernel.observe(|| Event::Fenced { actor: &activation.id, epoch });
-            }
-            Err(error)
-        }
-    }
+    let state = body.encode_state().map_err(CommitError::Unfit)?;
+    kernel.commit_turn(&activation.id, claim, state, Vec::new(), deadline).await?;
+    activation.unsaved.saved();
+    Ok(())
 }
 
 pub(crate) fn context_of(

@@ -8,7 +8,6 @@
 use crate::durable::{Claim, CommitError};
 use crate::error::Failure;
 use crate::kernel::Kernel;
-use crate::observer::Event;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use quark_core::{ActorId, Instant, reached};
@@ -87,25 +86,12 @@ impl Lent {
         }
         let mut saving = self.begin().map_err(not_here)?;
         let claim = saving.claim.as_mut().expect("it has just been put there");
-        let epoch = claim.epoch;
-        match self.kernel.commit_turn(actor, claim, state, Vec::new(), deadline).await {
-            Ok(None) => Ok(()),
-            Ok(Some(version)) => {
-                self.kernel.stats.commits.fetch_add(1, Ordering::Relaxed);
-                self.kernel.observe(|| Event::Committed { actor, epoch, version });
-                Ok(())
-            }
-            Err(error) => {
-                if error.is_fenced() {
-                    reached!("saving.fenced");
-                    self.fenced.store(true, Ordering::Relaxed);
-                }
-                if error == CommitError::Fenced {
-                    self.kernel.observe(|| Event::Fenced { actor, epoch });
-                }
-                Err(error.into_failure(actor).into())
-            }
+        let saved = self.kernel.commit_turn(actor, claim, state, Vec::new(), deadline).await;
+        if saved.as_ref().is_err_and(CommitError::is_fenced) {
+            reached!("saving.fenced");
+            self.fenced.store(true, Ordering::Relaxed);
         }
+        saved.map(|_| ()).map_err(|error| error.into_failure(actor).into())
     }
 
     fn begin(&self) -> Result<Saving<'_>, &'static str> {
