@@ -234,6 +234,13 @@ pub const REGISTRY: &[Mutant] = &[
         killer: Killer::Story { names: &["catch-up-herd"], checker: "I10" },
         seeds: 200,
     },
+    Mutant {
+        id: "m46",
+        what: "a silo takes a table that has gone back for the truth",
+        site: "runtime/core/src/membership",
+        killer: Killer::Story { names: &["redis-failover-rewinds-members"], checker: "P12" },
+        seeds: 200,
+    },
 ];
 
 /// Bugs that stand in the code and not in the registry: nobody would ever switch them on.

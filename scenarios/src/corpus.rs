@@ -30,6 +30,7 @@ const FILES: &[(&str, &str)] = &[
     ("lost-gossip", include_str!("../seeds/lost-gossip.toml")),
     ("pressure-cycle", include_str!("../seeds/pressure-cycle.toml")),
     ("redis-failover-loses-writes", include_str!("../seeds/redis-failover-loses-writes.toml")),
+    ("redis-failover-rewinds-members", include_str!("../seeds/redis-failover-rewinds-members.toml")),
     ("sixty-silos", include_str!("../seeds/sixty-silos.toml")),
     ("stale-routes", include_str!("../seeds/stale-routes.toml")),
     ("twenty-silos", include_str!("../seeds/twenty-silos.toml")),

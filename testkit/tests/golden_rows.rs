@@ -4,7 +4,7 @@ use quark::rows::RowKind;
 use quark_core::membership::rows::{self, StoredRow};
 use quark_core::membership::table::{LeaseRow, SCHEMA, SiloRow, Tenure, ViewRow};
 use quark_core::view::Status;
-use quark_core::{Generation, SiloId, SiloName, ViewVersion};
+use quark_core::{Generation, SiloId, SiloName, Version, ViewVersion};
 use quark_testkit::golden::Golden;
 use serde_json::json;
 use std::time::Duration;
@@ -76,7 +76,7 @@ fn membership(golden: &mut Golden) {
 fn table_row<R: StoredRow>(golden: &mut Golden, kind: &str, row: &R) {
     let json = |row: &R| serde_json::to_value(row).expect("plain data");
     golden.values(kind, SCHEMA, [("a row", rows::encode(row), json(row))], |bytes| {
-        rows::decode::<R>(bytes).map(|row| json(&row)).map_err(|error| error.to_string())
+        rows::decode::<R>(bytes, Version(300)).map(|row| json(&row)).map_err(|error| error.to_string())
     });
 }
 

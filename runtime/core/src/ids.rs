@@ -35,7 +35,7 @@ number! {
     Generation
 }
 number! {
-    /// A version of the membership table. Totally ordered by compare-and-commit, monotone on each silo.
+    /// A version of the membership table: that of its row `view` in the store. Totally ordered, monotone on each silo.
     ViewVersion
 }
 number! {

@@ -16,6 +16,7 @@ mod outbox_crash_points;
 mod pressure_cycle;
 mod redis_dark;
 mod redis_failover;
+mod redis_rewind;
 mod reminder_owner_change;
 mod rotten_pipe;
 mod same_key;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<Scenario> {
         ambiguous_write::SCENARIO,
         redis_dark::SCENARIO,
         redis_failover::SCENARIO,
+        redis_rewind::SCENARIO,
         stale_replica_reads::SCENARIO,
         store_only_partition::SCENARIO,
         same_key::SCENARIO,

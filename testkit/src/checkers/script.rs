@@ -4,6 +4,7 @@ use super::Checker;
 use crate::history::{
     ClientEvent, History, Op, Outcome, Record, SiloEvent, SiloRecord, TurnStarted, What, WorldEvent,
 };
+use quark_core::membership::table::PARTITION;
 use quark_core::view::{Member, Status, View};
 use quark_core::wire::CallId;
 use quark_core::{ActorId, Epoch, Generation, Instant, MethodId, SiloId, SiloName, Version, ViewVersion};
@@ -154,6 +155,11 @@ pub fn view(version: u64, members: &[(&str, Status)]) -> SiloEvent {
     };
     let view = View { version: ViewVersion(version), members: members.iter().map(member).collect() };
     SiloEvent::ViewInstalled { view: Arc::new(view) }
+}
+
+/// A silo reports that the store has lost changes of the membership table.
+pub fn table_went_back(seen: u64, found: u64) -> SiloEvent {
+    SiloEvent::StoreWentBack { partition: PARTITION.into(), seen: Version(seen), found: Version(found) }
 }
 
 /// The promises that the checker sees broken, in its order.

@@ -1,10 +1,15 @@
 //! I8, promise P12: views are monotone on each silo, one version has one content everywhere, and from one version to the
 //! next nobody rises from the dead and no name goes back to an elder generation.
+//!
+//! A store that loses acknowledged commits may lose versions of the table. They are not given out again, and nobody who knew a
+//! silo for dead sees it rise; but who never knew goes on from what was there before. So of a version that was lost, as a
+//! silo reported, only those who installed it are asked to go on from it.
 
 use super::{Checker, Verdict};
 use crate::history::{History, SiloEvent};
-use quark_core::view::View;
-use quark_core::{Instant, SiloId, ViewVersion};
+use quark_core::membership::table::PARTITION;
+use quark_core::view::{Status, View};
+use quark_core::{Instant, SiloId, Version, ViewVersion};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,15 +23,19 @@ impl Checker for Views {
 
     fn check(&self, history: &History) -> Verdict {
         let mut verdict = Verdict::default();
-        let mut newest: BTreeMap<SiloId, ViewVersion> = BTreeMap::new();
+        let losses = losses(history);
+        let mut newest: BTreeMap<SiloId, (Instant, Arc<View>)> = BTreeMap::new();
         let mut contents: BTreeMap<ViewVersion, (SiloId, Instant, Arc<View>)> = BTreeMap::new();
         for (_, at, record) in history.silo_records() {
             let SiloEvent::ViewInstalled { view } = &record.event else { continue };
-            let before = newest.insert(record.silo, view.version);
-            verdict.require("P12", at, before.is_none_or(|before| before < view.version), || {
-                let before = before.expect("it is there, or all is well");
-                format!("{} installed view {} after view {before}", record.silo, view.version)
-            });
+            if let Some((since, before)) = newest.insert(record.silo, (at, view.clone())) {
+                verdict.require("P12", at, before.version < view.version, || {
+                    format!("{} installed view {} after view {}", record.silo, view.version, before.version)
+                });
+                if is_lost(before.version, since, &losses) {
+                    check_dead_stay_dead(&before, view, at, &mut verdict);
+                }
+            }
             let (by, first_at, content) =
                 contents.entry(view.version).or_insert_with(|| (record.silo, at, view.clone()));
             verdict.require("P12", at, Arc::ptr_eq(content, view) || content == view, || {
@@ -38,12 +47,42 @@ impl Checker for Views {
         }
         let mut before: Option<&View> = None;
         for (_, at, view) in contents.values() {
+            if is_lost(view.version, *at, &losses) {
+                continue;
+            }
             if let Some(before) = before {
                 check_step(before, view, *at, &mut verdict);
             }
             before = Some(view);
         }
         verdict
+    }
+}
+
+/// When a loss of the table was reported, and which version was left of it.
+fn losses(history: &History) -> Vec<(Instant, Version)> {
+    let report = |event: &SiloEvent| match event {
+        SiloEvent::StoreWentBack { partition, found, .. } if **partition == *PARTITION => Some(*found),
+        _ => None,
+    };
+    history.silo_records().filter_map(|(_, at, record)| Some((at, report(&record.event)?))).collect()
+}
+
+/// Whether this version of the table, installed then, may have been lost later.
+fn is_lost(version: ViewVersion, at: Instant, losses: &[(Instant, Version)]) -> bool {
+    losses.iter().any(|(reported, found)| at < *reported && version.0 > found.0)
+}
+
+/// What may change on a silo whose view was lost, from that view to the next.
+fn check_dead_stay_dead(before: &View, after: &View, at: Instant, verdict: &mut Verdict) {
+    for member in after.members.iter().filter(|member| member.status != Status::Dead) {
+        verdict.require("P12", at, !before.is_dead(member.id), || {
+            let (version, id, status) = (after.version, member.id, member.status);
+            format!(
+                "view {version} has {id} {status:?} on a silo that knew it for dead, from view {}",
+                before.version
+            )
+        });
     }
 }
 
@@ -63,7 +102,7 @@ fn check_step(before: &View, after: &View, at: Instant, verdict: &mut Verdict) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::script::{Script, broken, rejected, view};
+    use super::super::script::{Script, broken, rejected, table_went_back, view};
     use super::*;
     use quark_core::view::Status::{Active, Dead, Joining};
 
@@ -98,5 +137,21 @@ mod tests {
         let reborn =
             Script::new().silo("a#1", view(1, &[("b#1", Dead)])).silo("c#1", view(2, &[("b#2", Joining)]));
         assert_eq!(broken(&Views, reborn), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn who_installed_a_version_that_was_lost_goes_on_from_it_and_nobody_else_has_to() {
+        let lost = || {
+            Script::new()
+                .silo("a#1", view(2, &[("a#1", Active), ("b#1", Active), ("c#1", Active)]))
+                .silo("a#1", view(5, &[("a#1", Active), ("b#1", Dead), ("c#1", Active)]))
+                .at(10)
+                .silo("a#1", table_went_back(5, 2))
+        };
+        let risen = || view(9, &[("a#1", Active), ("b#1", Active), ("c#1", Active)]);
+        assert_eq!(broken(&Views, lost().silo("c#1", risen())), [] as [&str; 0]);
+        assert_eq!(broken(&Views, lost().silo("a#1", risen())), ["P12"]);
+        let later = lost().silo("c#1", view(10, &[("b#1", Dead)])).silo("c#1", view(11, &[("b#1", Active)]));
+        assert_eq!(broken(&Views, later), ["P12"], "what was not lost binds everybody");
     }
 }

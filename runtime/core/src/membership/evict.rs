@@ -6,7 +6,7 @@ use super::event::{Action, RequestId};
 use super::life::Phase;
 use super::message::{BALLOT_TARGETS_MAX, MembershipMessage, Vote};
 use super::suspicion::{Target, Vouchers, WatchRead};
-use super::table::{Change, Row, RowKey, StoreFault, Table, Tenure};
+use super::table::{Change, Row, RowKey, StoreFault, THIS, Table, Tenure};
 use super::{join, tables::Sight};
 use crate::view::Status;
 use crate::{Instant, SiloId, Version, ViewVersion};
@@ -41,6 +41,8 @@ pub(super) enum Purpose {
     Evict,
     /// Removing joins that were abandoned and rows that are long dead.
     Tidy,
+    /// Writing what the store has lost.
+    Restore,
 }
 
 impl Membership {
@@ -49,9 +51,22 @@ impl Membership {
     }
 
     pub(super) fn commit(&mut self, now: Instant, purpose: Purpose, change: Change, out: &mut Vec<Action>) {
-        assert!(self.change.is_none(), "one change at a time");
         let request = self.next_number();
         let base = self.table.clone().expect("a change has a table to change");
+        self.commit_on(now, purpose, request, base, change, out);
+    }
+
+    /// The same on a table that need not be the one known.
+    pub(super) fn commit_on(
+        &mut self,
+        now: Instant,
+        purpose: Purpose,
+        request: RequestId,
+        base: Arc<Table>,
+        change: Change,
+        out: &mut Vec<Action>,
+    ) {
+        assert!(self.change.is_none(), "one change at a time");
         self.change = Some(PendingChange { request, sent: now, purpose, change: change.clone(), base });
         out.push(Action::Commit { request, change });
     }
@@ -66,6 +81,10 @@ impl Membership {
         let Some(pending) = self.change.take_if(|pending| pending.request == request) else {
             return self.renewed(now, request, result, out);
         };
+        if self.lease.as_ref().is_some_and(|lease| lease.has_sent(request)) {
+            // It carried a renewal.
+            self.renewed(now, request, result.clone(), out);
+        }
         match result {
             Ok(version) => {
                 self.conflicts = 0;
@@ -320,7 +339,7 @@ impl Membership {
             let mut row = entry.row.clone();
             row.grace = left_of_lease.max(self.grace_left(now, &row));
             row.status = Status::Dead;
-            row.tenure = row.tenure.map(|t| Tenure { left: Some(change.view_row().version), ..t });
+            row.tenure = row.tenure.map(|t| Tenure { left: Some(THIS), ..t });
             change.expects.push((RowKey::Silo(id.name), Some(entry.version)));
             change.expects.push((RowKey::Lease(id.name), Some(charge.lease.row)));
             change.puts.push(Row::Silo(row));

@@ -4,7 +4,7 @@
 //! conflict. The reserved row is `Joining`; the core makes it active once the silo has been heard by another.
 
 use super::config::{Config, with_margin};
-use super::table::{Change, Row, RowKey, SiloRow, Table, ViewRow, holds_lease};
+use super::table::{Change, Row, RowKey, SiloRow, THIS, Table, ViewRow, holds_lease};
 use crate::view::Status;
 use crate::{Generation, SiloId, SiloName, ViewVersion};
 use std::sync::Arc;
@@ -53,7 +53,6 @@ pub fn reserve(
         }
         Some(table) => (Change::of_membership(table), table.view.generation_floor),
     };
-    let version = change.view_row().version;
     let id = SiloId::new(name, elder.map_or(floor, |e| e.row.id.generation.max(floor)).next());
     change.expects.push((RowKey::Silo(name), elder.map(|entry| entry.version)));
     let mut row = SiloRow {
@@ -75,7 +74,7 @@ pub fn reserve(
             std::time::Duration::ZERO
         });
         let elders_own = elder.tenure.map(|mut tenure| {
-            tenure.left = tenure.left.or(Some(version));
+            tenure.left = tenure.left.or(Some(THIS));
             tenure
         });
         // There is room for one elder's tenure: the one before it is forgotten.
@@ -95,7 +94,7 @@ pub(super) fn forget(view: &mut ViewRow, left: Option<ViewVersion>) {
 fn first_change(config: &Config) -> Change {
     let view = ViewRow {
         cluster_id: config.cluster_id.clone(),
-        version: ViewVersion(1),
+        version: THIS,
         generation_floor: Generation(0),
         forgotten: ViewVersion(0),
     };

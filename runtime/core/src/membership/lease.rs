@@ -150,6 +150,11 @@ impl OwnLease {
         self.compared.2 && self.in_flight.is_none() && !self.failing && !self.row_unknown
     }
 
+    /// Whether this request is an attempt that is not forgotten.
+    pub(super) fn has_sent(&self, request: RequestId) -> bool {
+        self.attempts.iter().any(|attempt| attempt.request == request)
+    }
+
     /// When the attempt in flight was sent.
     pub(super) fn in_flight_since(&self) -> Option<Instant> {
         let request = self.in_flight?;

@@ -11,7 +11,7 @@ use super::evict::Purpose;
 use super::lease::OwnLease;
 use super::message::MembershipMessage;
 use super::pledge::Pledges;
-use super::table::{Change, LeaseRow, Row, RowKey, SiloRow, TableEntry, Tenure};
+use super::table::{Change, LeaseRow, Row, RowKey, SiloRow, THIS, TableEntry, Tenure};
 use crate::view::Status;
 use crate::{Instant, Version};
 use std::time::Duration;
@@ -178,7 +178,6 @@ impl Membership {
         let Some(table) = self.table.clone() else { return };
         let Some(entry) = table.entry(self.me) else { return };
         let mut change = Change::of_membership(&table);
-        let next = change.view_row().version;
         change.expects.push((RowKey::Silo(self.me.name), Some(entry.version)));
         let mut row = entry.row.clone();
         row.grace = self.grace_left(now, &row);
@@ -187,20 +186,20 @@ impl Membership {
                 row.status = Status::Active;
                 row.address = self.address.clone();
                 row.contract = self.contract;
-                row.tenure = Some(Tenure { since: next, left: None });
+                row.tenure = Some(Tenure { since: THIS, left: None });
             }
             Purpose::Drain => row.status = Status::Draining,
             Purpose::Leave => {
                 row.status = Status::Dead;
                 if let Some(tenure) = &mut row.tenure {
-                    tenure.left = Some(next);
+                    tenure.left = Some(THIS);
                 }
             }
-            Purpose::Evict | Purpose::Tidy => unreachable!("those are about others"),
+            Purpose::Evict | Purpose::Tidy | Purpose::Restore => unreachable!("those are about others"),
         }
         change.puts.push(Row::Silo(row));
         if purpose == Purpose::Activate {
-            let lease = LeaseRow { generation: self.me.generation, seq: LeaseRow::FIRST, view: next };
+            let lease = LeaseRow { generation: self.me.generation, seq: LeaseRow::FIRST, view: THIS };
             change.puts.push(Row::Lease(self.me.name, lease));
         }
         self.commit(now, purpose, change, out);

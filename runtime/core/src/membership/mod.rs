@@ -21,6 +21,7 @@ mod monitors;
 mod pledge;
 mod probing;
 mod proof;
+mod restore;
 pub mod rows;
 mod suspicion;
 pub mod table;
@@ -42,6 +43,7 @@ use lease::OwnLease;
 use life::Phase;
 use pledge::Pledges;
 use probing::{Proxied, Sighting};
+use restore::Restoring;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use suspicion::Target;
@@ -92,6 +94,7 @@ pub struct Membership {
     conflicts: u32,
     /// Nor before this.
     change_at: Instant,
+    restoring: Restoring,
 
     numbers: u64,
     seed: u64,
@@ -134,6 +137,7 @@ impl Membership {
             stale: false,
             conflicts: 0,
             change_at: Instant::ZERO,
+            restoring: Restoring::default(),
             numbers: 0,
             seed,
         }
@@ -198,6 +202,7 @@ impl Membership {
             return;
         }
         self.tick_reading(now, out);
+        self.tick_restoring(now, out);
         self.tick_life(now, out);
         self.tick_lease(now, out);
         self.tick_probes(now, out);

@@ -300,8 +300,11 @@ impl Membership {
             Ok(Some((row, version))) if row.generation == target.id.generation => {
                 target.lease_read(now, &row, version, &self.config);
             }
-            // Of another generation, or none: our table is old.
+            // Of another generation, or none: our table is old. A suspect without a row cannot be tried before that.
             Ok(_) => {
+                if target.is_due(now) {
+                    target.ballot_lost(now);
+                }
                 target.watch_read = WatchRead::Idle;
                 self.read_table_soon(now, out);
             }

@@ -2,7 +2,8 @@
 //!
 //! The schema comes first and alone, so that a program can always say *which* newer layout it does not understand.
 
-use super::table::{LeaseRow, SCHEMA, SiloRow, ViewRow};
+use super::table::{LeaseRow, SCHEMA, SiloRow, ViewRow, Written};
+use crate::Version;
 use bincode::Options;
 use bytes::Bytes;
 use serde::Serialize;
@@ -31,7 +32,7 @@ pub enum RowError {
 }
 
 /// A row that has a place in the store.
-pub trait StoredRow: Serialize + DeserializeOwned + sealed::Sealed {}
+pub trait StoredRow: Written + Serialize + DeserializeOwned + sealed::Sealed {}
 impl StoredRow for ViewRow {}
 impl StoredRow for SiloRow {}
 impl StoredRow for LeaseRow {}
@@ -50,8 +51,8 @@ pub fn encode<R: StoredRow>(row: &R) -> Bytes {
     bytes.into()
 }
 
-/// Decodes a row. Never panics, whatever the bytes.
-pub fn decode<R: StoredRow>(bytes: &[u8]) -> Result<R, RowError> {
+/// Decodes a row that the store has at this version. Never panics, whatever the bytes.
+pub fn decode<R: StoredRow>(bytes: &[u8], version: Version) -> Result<R, RowError> {
     let corrupt = |reason: String| RowError::Corrupt { reason };
     let (schema, body) = bytes
         .split_first_chunk::<4>()
@@ -59,7 +60,10 @@ pub fn decode<R: StoredRow>(bytes: &[u8]) -> Result<R, RowError> {
     match u32::from_le_bytes(*schema) {
         0 => Err(corrupt("schema 0 does not exist".into())),
         found if found > SCHEMA => Err(RowError::NewerSchema { found, understood: SCHEMA }),
-        _ => layout().deserialize(body).map_err(|error| corrupt(error.to_string())),
+        _ => match layout().deserialize::<R>(body) {
+            Ok(row) => Ok(row.written_at(version)),
+            Err(error) => Err(corrupt(error.to_string())),
+        },
     }
 }
 
@@ -72,13 +76,21 @@ const ROW_BYTES_MAX: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::THIS;
     use super::*;
     use crate::{Generation, ViewVersion};
 
     #[test]
     fn a_row_comes_back_as_it_was() {
         let row = LeaseRow { generation: Generation(3), seq: 70_000, view: ViewVersion(9) };
-        assert_eq!(decode::<LeaseRow>(&encode(&row)), Ok(row));
+        assert_eq!(decode::<LeaseRow>(&encode(&row), Version(11)), Ok(row));
+    }
+
+    #[test]
+    fn a_row_that_names_the_version_of_its_own_commit_gets_it_when_it_is_read() {
+        let row = LeaseRow { generation: Generation(3), seq: 1, view: THIS };
+        let read = decode::<LeaseRow>(&encode(&row), Version(11)).expect("it has just been encoded");
+        assert_eq!(read.view, ViewVersion(11));
     }
 
     #[test]
@@ -86,7 +98,7 @@ mod tests {
         let mut bytes =
             encode(&LeaseRow { generation: Generation(1), seq: 1, view: ViewVersion(1) }).to_vec();
         bytes[0] = 7;
-        let error = decode::<LeaseRow>(&bytes).expect_err("schema 7");
+        let error = decode::<LeaseRow>(&bytes, Version(1)).expect_err("schema 7");
         assert_eq!(error, RowError::NewerSchema { found: 7, understood: SCHEMA });
     }
 
@@ -94,8 +106,8 @@ mod tests {
     fn broken_bytes_are_refused() {
         let bytes = encode(&LeaseRow { generation: Generation(1), seq: 1, view: ViewVersion(1) });
         for length in 0..bytes.len() {
-            assert!(decode::<LeaseRow>(&bytes[..length]).is_err());
+            assert!(decode::<LeaseRow>(&bytes[..length], Version(1)).is_err());
         }
-        assert!(decode::<LeaseRow>(&[bytes.as_ref(), &[0]].concat()).is_err(), "trailing bytes");
+        assert!(decode::<LeaseRow>(&[bytes.as_ref(), &[0]].concat(), Version(1)).is_err(), "trailing bytes");
     }
 }

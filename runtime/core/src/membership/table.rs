@@ -8,6 +8,10 @@
 //! ```
 //! Every change of membership checks the version of `view` and writes it anew, so the versions of the table are
 //! totally ordered. A renewal checks only the silo's own two rows, so that a thousand silos renew without conflict.
+//!
+//! The version of the table *is* the version that the store gave to the row `view`: a store that loses acknowledged
+//! commits gives out no version twice, so two tables never share a number, whatever was lost. Whoever writes a row does
+//! not know that number yet and writes [`THIS`]; whoever reads it puts in the version of the record.
 
 use super::derived::Derived;
 use super::monitors::WatchRings;
@@ -21,7 +25,11 @@ use std::time::Duration;
 /// The partition of the store that holds the table.
 pub const PARTITION: &str = "cluster";
 /// The newest layout of the rows that this program understands.
-pub const SCHEMA: u32 = 1;
+///
+/// 1 counted the versions of the table by itself. Its counts are below the store's versions and in the same order.
+pub const SCHEMA: u32 = 2;
+/// In a row that is written: the version that this very commit is going to have.
+pub const THIS: ViewVersion = ViewVersion(0);
 
 /// Names a row of the partition.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -49,7 +57,7 @@ impl fmt::Display for RowKey {
 pub struct ViewRow {
     /// Which cluster the table belongs to.
     pub cluster_id: String,
-    /// The version of the table.
+    /// The version of the table: that of this row in the store.
     pub version: ViewVersion,
     /// The highest generation of any row that was removed. A name without a row starts above it, so that no
     /// generation is ever issued twice.
@@ -68,6 +76,11 @@ pub struct Tenure {
 }
 
 impl Tenure {
+    fn written_at(self, version: ViewVersion) -> Self {
+        let known = |named| if named == THIS { version } else { named };
+        Self { since: known(self.since), left: self.left.map(known) }
+    }
+
     /// Whether the silo held a lease in this version.
     pub fn covers(&self, version: ViewVersion) -> bool {
         self.since <= version && self.left.is_none_or(|left| version < left)
@@ -102,6 +115,32 @@ impl SiloRow {
     /// Whether this name held a lease in a version of the table.
     pub fn held_lease_in(&self, version: ViewVersion) -> bool {
         [self.tenure, self.elder].into_iter().flatten().any(|tenure| tenure.covers(version))
+    }
+}
+
+/// A row that names versions of the table.
+pub trait Written {
+    /// The row as it is read, if the store gave it this version: no [`THIS`] is left in it.
+    fn written_at(self, version: Version) -> Self;
+}
+
+impl Written for ViewRow {
+    fn written_at(self, version: Version) -> Self {
+        Self { version: ViewVersion(version.0), ..self }
+    }
+}
+
+impl Written for SiloRow {
+    fn written_at(self, version: Version) -> Self {
+        let known = |tenure: Option<Tenure>| tenure.map(|t| t.written_at(ViewVersion(version.0)));
+        Self { tenure: known(self.tenure), elder: known(self.elder), ..self }
+    }
+}
+
+impl Written for LeaseRow {
+    fn written_at(self, version: Version) -> Self {
+        let view = if self.view == THIS { ViewVersion(version.0) } else { self.view };
+        Self { view, ..self }
     }
 }
 
@@ -204,11 +243,11 @@ impl Table {
         for put in &change.puts {
             match put {
                 Row::View(view) => {
-                    table.view = view.clone();
+                    table.view = view.clone().written_at(version);
                     table.view_version = version;
                 }
                 Row::Silo(row) => {
-                    let entry = TableEntry { row: row.clone(), version };
+                    let entry = TableEntry { row: row.clone().written_at(version), version };
                     match table.entries.binary_search_by(|e| e.row.id.name.cmp(&row.id.name)) {
                         Ok(at) => table.entries[at] = entry,
                         Err(at) => table.entries.insert(at, entry),
@@ -263,7 +302,7 @@ impl Change {
     /// A change of membership on top of this table: checks `view` and writes its next version.
     pub(super) fn of_membership(table: &Table) -> Self {
         let mut view = table.view.clone();
-        view.version = view.version.next();
+        view.version = THIS;
         Self {
             expects: vec![(RowKey::View, Some(table.view_version))],
             puts: vec![Row::View(view)],

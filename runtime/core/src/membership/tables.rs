@@ -22,6 +22,8 @@ pub(super) struct Sight {
 #[derive(Clone, Hash, Debug, Default)]
 pub(super) struct Reading {
     in_flight: Option<(RequestId, Instant)>,
+    /// The version that was known when it began.
+    knew: ViewVersion,
     /// When to read next.
     at: Instant,
     /// When the last reading began.
@@ -92,6 +94,7 @@ impl Membership {
     fn begin_reading(&mut self, now: Instant, out: &mut Vec<Action>) {
         let request = self.next_number();
         self.reading.in_flight = Some((request, now));
+        self.reading.knew = self.view.version;
         self.reading.last = now;
         self.reading.again = false;
         self.reading.at = now + self.config.read_every;
@@ -116,6 +119,7 @@ impl Membership {
         if awaited {
             self.reading.in_flight = None;
         }
+        let knew = self.reading.knew;
         match result {
             Ok(news) => {
                 if awaited {
@@ -127,6 +131,9 @@ impl Membership {
                 }
                 // Also a late answer is the truth of its time; `adopt` keeps the newer one.
                 if let Some(table) = news {
+                    if awaited && table.view.version < knew {
+                        self.found_back(now, table.clone());
+                    }
                     self.adopt(now, table, out);
                 }
                 if awaited && self.reading.in_flight.is_none() {
@@ -166,6 +173,8 @@ impl Membership {
             if !crate::mutant!("m16") || table.view.version == self.view.version {
                 return;
             }
+        } else if !self.says_no_less(now, &table) {
+            return;
         }
         let before = std::mem::replace(&mut self.view, table.to_view());
         self.table = Some(table);

@@ -36,26 +36,32 @@ impl TableStore {
     ) -> BoxFuture<'static, Result<Option<Arc<Table>>, StoreFault>> {
         let this = self.clone();
         Box::pin(async move {
-            if let Some(known) = known {
-                let view = this.read_view().await?;
-                if view.is_some_and(|(row, _)| row.version == known) {
-                    return Ok(None);
-                }
-            }
             for _ in 0..READINGS_MAX {
-                if let Some(reading) = this.read_rows().await? {
-                    return Ok(reading);
+                match this.read_once(known).await {
+                    Ok(Some(reading)) => return Ok(reading),
+                    Ok(None) => quark_core::reached!("membership.table.changed_while_read"),
+                    // The store has lost what we read before, and says so once: what is there now?
+                    Err(StoreFault::Conflict) => quark_core::reached!("membership.table.read_after_loss"),
+                    Err(fault) => return Err(fault),
                 }
-                quark_core::reached!("membership.table.changed_while_read");
             }
             Err(StoreFault::Unavailable("the table kept changing while it was read".into()))
         })
     }
 
-    async fn read_view(&self) -> Result<Option<(ViewRow, Version)>, StoreFault> {
+    /// `None` if the table changed between two pages.
+    async fn read_once(&self, known: Option<ViewVersion>) -> Result<Option<Option<Arc<Table>>>, StoreFault> {
+        if let Some(known) = known
+            && self.read_view().await?.is_some_and(|view| ViewVersion(view.0) == known)
+        {
+            return Ok(Some(None));
+        }
+        self.read_rows().await
+    }
+
+    async fn read_view(&self) -> Result<Option<Version>, StoreFault> {
         let key = RecordKey::new(PARTITION, &RowKey::View.to_string());
-        let record = self.store.read(&key).await.map_err(fault)?;
-        record.map(|record| Ok((rows::decode(&record.value).map_err(unusable)?, record.version))).transpose()
+        Ok(self.store.read(&key).await.map_err(fault)?.map(|record| record.version))
     }
 
     /// `None` if the table changed between two pages; `Some(None)` if there is no table.
@@ -66,7 +72,7 @@ impl TableStore {
         while page == PAGE {
             if first_view.is_none() {
                 // More than one page after all: begin again, so that we know the version before the first.
-                first_view = Some(self.read_view().await?.map(|(_, version)| version));
+                first_view = Some(self.read_view().await?);
                 records.clear();
             }
             let from = records.last().map_or(SILOS_FROM.to_owned(), |r: &Record| format!("{}\0", r.key.row));
@@ -96,7 +102,8 @@ impl TableStore {
         for record in records {
             let row = record.key.row.as_ref();
             if row == "view" {
-                view = Some((rows::decode::<ViewRow>(&record.value).map_err(unusable)?, record.version));
+                let row = rows::decode::<ViewRow>(&record.value, record.version).map_err(unusable)?;
+                view = Some((row, record.version));
             } else if let Some(name) = row.strip_prefix(SILOS_FROM) {
                 // Both are sorted by name.
                 while known.next_if(|entry| entry.row.id.name.as_str() < name).is_some() {}
@@ -120,7 +127,7 @@ impl TableStore {
         let read = self.store.read(&RecordKey::new(PARTITION, &RowKey::Lease(name).to_string()));
         Box::pin(async move {
             let Some(record) = read.await.map_err(fault)? else { return Ok(None) };
-            Ok(Some((rows::decode(&record.value).map_err(unusable)?, record.version)))
+            Ok(Some((rows::decode(&record.value, record.version).map_err(unusable)?, record.version)))
         })
     }
 
@@ -151,7 +158,7 @@ impl TableStore {
 }
 
 fn decode_entry(name: &str, record: &Record) -> Result<TableEntry, StoreFault> {
-    let row: SiloRow = rows::decode(&record.value).map_err(unusable)?;
+    let row: SiloRow = rows::decode(&record.value, record.version).map_err(unusable)?;
     if row.id.name.as_str() != name {
         let reason = format!("the row of silo `{name}` is about `{}`", row.id.name);
         return Err(StoreFault::Unusable(reason));

@@ -2,8 +2,9 @@
 //!
 //! The eye checks promise P2: a silo never may run at a moment at which another may place its actors anew.
 
-use super::super::table::{Change, LeaseRow, Row, RowKey, StoreFault, Table, TableEntry};
+use super::super::table::{LeaseRow, StoreFault, Table};
 use super::super::{Action, Config, Input, Membership, MembershipMessage, StopReason, join};
+use super::store::Store;
 use crate::view::{Status, View};
 use crate::{Instant, SiloId, SiloName, Version, ViewVersion, hash};
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,12 +81,6 @@ enum Event {
     Answer { to: usize, id: SiloId, input: Input },
     Timer { node: usize },
     Release { silo: SiloId },
-}
-
-#[derive(Clone, Hash, Default)]
-pub struct Store {
-    rows: BTreeMap<RowKey, (Row, Version)>,
-    commits: u64,
 }
 
 pub const MS: Time = 1_000_000;
@@ -482,6 +477,10 @@ impl World {
 
     /// Promise P2: whoever may be placed anew does not run.
     fn look(&self) {
+        if self.store.forgetful {
+            // A store that forgets an eviction lets the evicted come back.
+            return;
+        }
         for (id, released) in self.released.iter().filter(|(_, released)| **released <= self.now) {
             let at = self.names[&id.name];
             if self.nodes[at].id != Some(*id) || self.nodes[at].core.is_none() {
@@ -541,41 +540,5 @@ fn answer(action: &Action, mut run: impl FnMut(&Action) -> Result<Answered, Stor
             }),
         },
         other => panic!("{other:?} is no operation"),
-    }
-}
-
-impl Store {
-    pub fn commit(&mut self, change: &Change) -> Result<Version, StoreFault> {
-        let found = |key| self.rows.get(key).map(|(_, version)| *version);
-        if change.expects.iter().any(|(key, expected)| found(key) != *expected) {
-            return Err(StoreFault::Conflict);
-        }
-        self.commits += 1;
-        let version = Version(self.commits);
-        for put in &change.puts {
-            self.rows.insert(put.key(), (put.clone(), version));
-        }
-        for key in &change.deletes {
-            self.rows.remove(key);
-        }
-        Ok(version)
-    }
-
-    pub fn table(&self) -> Option<Arc<Table>> {
-        let (Row::View(view), view_version) = self.rows.get(&RowKey::View)? else {
-            panic!("the row `view` is a view row");
-        };
-        let entries = self.rows.values().filter_map(|(row, version)| match row {
-            Row::Silo(row) => Some(TableEntry { row: row.clone(), version: *version }),
-            _ => None,
-        });
-        Some(Arc::new(Table::new(view.clone(), *view_version, entries.collect())))
-    }
-
-    pub fn lease(&self, name: SiloName) -> Option<(LeaseRow, Version)> {
-        match self.rows.get(&RowKey::Lease(name))? {
-            (Row::Lease(_, row), version) => Some((row.clone(), *version)),
-            _ => panic!("a lease row is a lease row"),
-        }
     }
 }
