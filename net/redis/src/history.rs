@@ -18,7 +18,9 @@
 //! it there together with the *era*: the second, by the server's clock. From then on every commit's version is at least
 //! era · 2^20. That is beyond any version given out before, whether anybody remembers it or not, as a partition has
 //! less than a million commits a second. So after a fail-over versions jump, and no version is ever given out twice.
-//! [`Health::history_broken_at`](crate::Health::history_broken_at) shows the era.
+//! [`Health::history_broken_at`](crate::Health::history_broken_at) shows the era, and so does
+//! [`Store::history`](quark_env::Store::history), which a silo watches: once it moves, the silo reads again what its
+//! activations rest on, and those that rest on a lost commit end, called or not.
 //!
 //! **The mark may be lost too.** A server that restarts empty has none. A client that knew the server by another id then
 //! writes a mark with a new era; the others see it when they look again.

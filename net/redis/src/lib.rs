@@ -220,6 +220,11 @@ impl Store for RedisStore {
         let request = Request::scan(self.scripts(), &shared.prefix, range, limit, mark, reply);
         self.ask(&partition, bytes, request, answer, StoreError::Unavailable)
     }
+
+    /// The era: see the module `history`.
+    fn history(&self) -> u64 {
+        self.inner.shared.era()
+    }
 }
 
 impl Drop for Inner {

@@ -108,6 +108,11 @@ fn a_server_that_comes_back_empty_gives_out_no_version_again() {
         until("it is up and has noticed", || up().then_some(()));
     }
     let floor = store.health().history_broken_at << 20;
+    assert_eq!(
+        store.history(),
+        store.health().history_broken_at,
+        "who has it in memory is told to ask again"
+    );
     assert_eq!(put(&store, "p", 6), Err(went_back("p", 5, 0)));
     let version = put(&store, "p", 7).unwrap();
     assert!(version.0 >= floor, "{version:?} {floor}");

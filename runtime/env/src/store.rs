@@ -21,6 +21,13 @@ pub trait Store: Send + Sync {
 
     /// Reads up to `limit` records of a range in row order (byte order of the row name). Linearizable as a whole.
     fn scan(&self, range: ScanRange, limit: usize) -> BoxFuture<'static, Result<Vec<Record>, StoreError>>;
+
+    /// A number that grows when the store finds that it may have lost acknowledged commits, as by a fail-over. Asked after
+    /// each answer, so it must cost next to nothing. Whoever has something in memory that rests on the store looks at it
+    /// again then. 0, and for ever, for a store that loses nothing.
+    fn history(&self) -> u64 {
+        0
+    }
 }
 
 /// How many write ids a partition remembers.

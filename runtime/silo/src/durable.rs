@@ -88,6 +88,11 @@ struct Pending {
 }
 
 impl Claim {
+    /// The row that makes this activation the owner, and the version that it gave it.
+    pub fn owner_row(&self) -> (RecordKey, Version) {
+        (RecordKey { partition: self.partition.clone(), row: OWNER.into() }, self.owner_version)
+    }
+
     /// The turn whose commit is in doubt ends, and the activation lives on: what it said of reminders holds once the
     /// commit is found to have happened.
     pub fn leave_in_doubt(&mut self, reminders: Staged) {

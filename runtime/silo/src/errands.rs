@@ -1,23 +1,27 @@
-//! What the runtime itself asks of an actor: a reminder fires, a letter arrives, the rows of letters are swept.
+//! What the runtime itself asks of an actor: a reminder fires, a letter arrives, the rows of letters are swept, the store is
+//! asked what it has lost.
 
 use crate::activation::Activation;
 use crate::actor::Access;
+use crate::audit::AUDIT;
 use crate::durable::Claim;
 use crate::error::Failure;
 use crate::handling::{After, commit, take_turn};
 use crate::kernel::Kernel;
 use crate::message::{Ended, Message};
+use crate::observer::Event;
 use crate::outbox::{DELIVER, Delivery, LetterId, SWEEP, WAKE, WAKE_EVERY};
 use crate::reminders::{FIRE, Fire, Firing, answer};
 use crate::staging::Staging;
 use bytes::Bytes;
 use quark_core::codec::{self, CodecLimits};
 use quark_core::{MethodId, mutant, reached};
+use quark_env::store::StoreError;
 use std::sync::Arc;
 
 /// Whether this is none of an actor's own methods. Each of them is an exclusive turn, and no client may ask for it.
 pub(crate) fn is_errand(method: MethodId) -> bool {
-    matches!(method, FIRE | DELIVER | SWEEP)
+    matches!(method, FIRE | DELIVER | SWEEP | AUDIT)
 }
 
 /// Whether the errand's turn has an effect that is to happen once, whenever the actor's kind is committed otherwise.
@@ -39,6 +43,7 @@ pub(crate) async fn run(
     match message.method {
         FIRE => fire(kernel, activation, message).await,
         DELIVER => take_letter(kernel, activation, message).await,
+        AUDIT => compare_with_store(kernel, activation).await,
         _ => {
             reached!("outbox.swept");
             match commit(kernel, activation, message, &Ended::Ok(Bytes::new()), None).await {
@@ -157,4 +162,24 @@ async fn take_letter(
         other => other,
     };
     (ended, after)
+}
+
+/// The store may have lost what this activation rests on: then it ends.
+async fn compare_with_store(kernel: &Arc<Kernel>, activation: &Activation) -> (Ended, After) {
+    // SAFETY: an errand's turn is exclusive, and the reference is gone before anything is awaited.
+    let claim = unsafe { activation.body.exclusive() }.1.claim.as_ref();
+    let Some((row, version)) = claim.map(Claim::owner_row) else { return end_of(Ok(())) };
+    let is_ours = match kernel.env.store.read(&row).await {
+        Ok(Some(record)) => record.version == version,
+        Ok(None) | Err(StoreError::WentBack { .. }) => false,
+        // It is fenced by its next commit, if it has to be.
+        Err(_) => true,
+    };
+    if is_ours {
+        return end_of(Ok(()));
+    }
+    reached!("audit.fenced");
+    let actor = &activation.id;
+    kernel.observe(|| Event::Fenced { actor, epoch: activation.epoch() });
+    (Failure::Fenced { actor: actor.clone() }.into(), After::Discard("the store has lost what it rests on"))
 }

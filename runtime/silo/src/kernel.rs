@@ -7,6 +7,7 @@ use crate::error::Failure;
 use crate::filter::CallFilter;
 use crate::forwarded::Forwarded;
 use crate::lease::Lease;
+use crate::losses::Losses;
 use crate::membership::Handle;
 use crate::observer::{Event, Observer};
 use crate::parked::Parked;
@@ -50,6 +51,8 @@ pub(crate) struct Kernel {
     pub timers: Arc<Clockwork>,
     /// Those of all activations here that nobody has taken yet.
     pub letters: Arc<AtomicUsize>,
+    /// Whether the store may have lost something.
+    pub losses: Arc<Losses>,
     pub lease: Lease,
     pub supervision: Mutex<Supervision>,
     pub membership: OnceLock<Handle>,
@@ -98,6 +101,7 @@ impl Kernel {
         registry: Registry,
         filters: Vec<Arc<dyn CallFilter>>,
         observer: Option<Arc<dyn Observer>>,
+        losses: Arc<Losses>,
     ) -> Self {
         let routing = Routing { view: Arc::default(), ring: Arc::new(Ring::build([])) };
         Self {
@@ -116,6 +120,7 @@ impl Kernel {
             reminders: reminders::Service::default(),
             timers: Arc::new(Clockwork::new(env.clock.now())),
             letters: Arc::default(),
+            losses,
             lease: Lease::default(),
             supervision: Mutex::default(),
             membership: OnceLock::new(),

@@ -37,6 +37,7 @@ extern crate self as quark;
 mod activation;
 pub mod actor;
 mod attempts;
+mod audit;
 mod body_cell;
 mod bring_up;
 pub mod call;

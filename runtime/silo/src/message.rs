@@ -1,5 +1,6 @@
 //! A call on its way to an activation, whether it came from this silo or by the wire.
 
+use crate::audit::AUDIT;
 use crate::error::Failure;
 use crate::outbox::SWEEP;
 use crate::timers::Timer;
@@ -54,7 +55,7 @@ pub(crate) struct Message {
 impl Message {
     /// Whether another activation of the actor has nothing to do with it.
     pub fn is_for_one_activation(&self) -> bool {
-        self.tick.is_some() || self.method == SWEEP
+        self.tick.is_some() || matches!(self.method, SWEEP | AUDIT)
     }
 
     /// What it costs a bounded queue: its arguments and an allowance for the rest.

@@ -7,7 +7,7 @@ use crate::config::SiloConfig;
 use crate::filter::CallFilter;
 use crate::glue::Glue;
 use crate::kernel::{Kernel, Phase};
-use crate::losses::Watched;
+use crate::losses::{Losses, Watched};
 use crate::membership::{MembershipDriver, Newcomer};
 use crate::observer::Observer;
 use crate::registry::Registry;
@@ -97,10 +97,12 @@ impl SiloBuilder {
     pub async fn start(self, env: Env, address: &str) -> Result<Silo, StartError> {
         let id = env.transport.local();
         let digest = self.contract_digest();
-        let store = Watched::new(id, env.store.clone(), env.clock.clone(), self.observer.clone());
+        let losses = Arc::new(Losses::default());
+        let observer = self.observer;
+        let store = Watched::new(id, env.store.clone(), env.clock.clone(), observer.clone(), losses.clone());
         let env = Env { store: Arc::new(store), ..env };
-        let kernel =
-            Arc::new(Kernel::new(id, env.clone(), self.config, self.registry, self.filters, self.observer));
+        let kernel = Kernel::new(id, env.clone(), self.config, self.registry, self.filters, observer, losses);
+        let kernel = Arc::new(kernel);
         let spawn = |name: &'static str, task: BoxFuture<'static, ()>| {
             let handle = env.spawner.spawn_boxed(name, task);
             kernel.tasks.lock().push(handle);
@@ -112,6 +114,7 @@ impl SiloBuilder {
         spawn("timers", Box::pin(kernel.clone().keep_time()));
         if kernel.registry.has_durable() {
             spawn("reminders", Box::pin(kernel.clone().remind()));
+            spawn("audit", Box::pin(kernel.clone().audit()));
         }
         let glue = Arc::new(Glue(Arc::downgrade(&kernel)));
         let handle =

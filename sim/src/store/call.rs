@@ -92,6 +92,10 @@ impl Store for Host {
             }
         })
     }
+
+    fn history(&self) -> u64 {
+        self.shared.lock().store.history
+    }
 }
 
 /// The future of one operation. It leaves with the first poll.
@@ -411,6 +415,7 @@ impl StoreState {
         }
         let lost = replica.take_over(now, &mut self.records, fails, told);
         self.meters.lost += lost.len() as u64;
+        self.history += 1;
         Some(lost)
     }
 }

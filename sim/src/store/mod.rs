@@ -35,6 +35,8 @@ pub(crate) struct StoreState {
     pub(crate) replica: Option<Replica>,
     /// What the processes were told; kept only where there is a replica.
     pub(crate) memories: Memories,
+    /// How often a replica has taken over.
+    pub(crate) history: u64,
     /// Nodes whose reads are answered by the replica.
     pub(crate) stale: BTreeSet<u32>,
     pub(crate) meters: StoreMeters,
@@ -52,6 +54,7 @@ impl StoreState {
             watch: None,
             replica: config.replica_lag.map(|lag| Replica::new(crate::spread::ns(lag))),
             memories: Memories::default(),
+            history: 0,
             stale: BTreeSet::new(),
             meters: StoreMeters::default(),
         }
