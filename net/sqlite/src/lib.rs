@@ -17,7 +17,9 @@
 #![deny(missing_docs)]
 
 mod apply;
+mod era;
 mod fault;
+mod known;
 mod open;
 mod options;
 mod queue;
@@ -29,6 +31,7 @@ mod writer;
 pub use open::OpenError;
 pub use options::{Durability, Options};
 
+use known::Known;
 use quark_env::store::{Batch, Committed, Record, RecordKey, ScanRange, StoreError, check_limits};
 use quark_env::{BoxFuture, Store};
 use queue::{Queue, Refusal};
@@ -64,15 +67,21 @@ impl SqliteStore {
         let path = path.as_ref();
         let commits = Arc::new(Queue::new(options.queue_commits_max, options.queue_bytes_max));
         let questions = Arc::new(Queue::new(QUEUE_QUESTIONS_MAX, usize::MAX));
-        let connection = open::open_first(path, &options)?;
+        let (connection, floor) = open::open_first(path, &options)?;
         let readers = (0..options.readers)
             .map(|_| open::open_further(path, &options))
             .collect::<Result<Vec<_>, _>>()?;
 
         // From here on `store` is dropped on failure, which ends the threads that were started.
         let mut store = Self { path: path.into(), commits: commits.clone(), questions, threads: Vec::new() };
-        let writer =
-            Writer { path: path.into(), connection, queue: commits, busy_timeout: options.busy_timeout };
+        let writer = Writer {
+            path: path.into(),
+            connection,
+            queue: commits,
+            busy_timeout: options.busy_timeout,
+            floor,
+            known: Known::default(),
+        };
         store.start("quark-db-write", move || writer.run())?;
         for connection in readers {
             let reader = Reader { connection, queue: store.questions.clone() };
