@@ -42,7 +42,7 @@ impl Plain {
         let ((days, is_any_day), (months, _), (weekdays, is_any_weekday)) =
             (next(1, 31)?, next(1, 12)?, next(0, 7)?);
         // 0 and 7 are Sunday.
-        let weekdays = (weekdays | weekdays >> 7) & WEEK;
+        let weekdays = (weekdays | (weekdays >> 7)) & WEEK;
         Some(Self { seconds, minutes, hours, days, months, weekdays, is_any_day, is_any_weekday })
     }
 
@@ -106,8 +106,8 @@ impl Plain {
         let all = (bit(first.days_in_month()) << 1) - 2;
         // Bit 0 of the week is the weekday of the first, and stands for the day with bit 1.
         let turn = first.weekday().to_sunday_zero_offset();
-        let week = (self.weekdays >> turn | self.weekdays << (7 - turn)) & WEEK;
-        let by_weekday = week * FIVE_WEEKS << 1;
+        let week = ((self.weekdays >> turn) | (self.weekdays << (7 - turn))) & WEEK;
+        let by_weekday = (week * FIVE_WEEKS) << 1;
         let days = match (self.is_any_day, self.is_any_weekday) {
             (_, true) => self.days,
             (true, false) => by_weekday,
