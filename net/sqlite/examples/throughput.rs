@@ -236,11 +236,15 @@ impl Caller {
 
 /// Each partition's first commit; the versions by store, caller and partition.
 fn fill(stores: &[(&SqliteStore, usize)], load: Load) -> Vec<Vec<Vec<Version>>> {
+    // All at once, within what may wait: with one caller it would be a sync for each.
     let of_caller = async |store: &SqliteStore, caller: Caller| {
+        let all: Vec<usize> = (0..caller.partitions()).collect();
         let mut versions = Vec::new();
-        for at in 0..caller.partitions() {
-            let batch = caller.batch(u64::MAX - at as u64, at, Version(0));
-            versions.push(store.commit(batch).await.expect("nobody else writes this partition").version);
+        for some in all.chunks((8192 / caller.callers).max(1)) {
+            let some =
+                some.iter().map(|at| store.commit(caller.batch(u64::MAX - *at as u64, *at, Version(0))));
+            let done = join_all(some).await.into_iter();
+            versions.extend(done.map(|done| done.expect("nobody else writes this partition").version));
         }
         versions
     };

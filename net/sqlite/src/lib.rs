@@ -6,8 +6,11 @@
 //!
 //! *What becomes of acknowledged commits.* A process that dies, also by `kill -9`, loses none. A power cut loses none
 //! with [`Durability::Full`], provided that the disk has written what it says it has synced; with
-//! [`Durability::Normal`] it may lose the latest. If the end of the log is torn or damaged, what is lost is a tail of
-//! whole commits: each is there with all it wrote, or not at all, and no later one without the earlier ones. A full
+//! [`Durability::Normal`] it may lose the latest: at most those since the log was last copied into the file. If the end of
+//! the log is lost, torn or damaged, what is lost is a tail of
+//! whole commits: each is there with all it wrote, or not at all, and no later one without the earlier ones. Nobody is
+//! left who could notice, since all who share the file end with the machine; but no version that was lost is given out
+//! again, as a file that is opened in another boot begins an era (`era.rs`). `docs/durability.md` has it at length. A full
 //! disk refuses commits as unavailable, loses nothing, and needs no restart when there is room again. A changed byte
 //! of a value, of its version or of what is stored with it is found by a checksum when it is read, and never
 //! returned; a changed byte in a *key* hides its record, which [`Options::verify_on_open`] finds.
