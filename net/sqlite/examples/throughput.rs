@@ -1,14 +1,17 @@
 //! How many commits a second, beside what bare SQLite does in the same run on the same disk.
 //!
-//! `cargo run --release -p quark-sqlite --example throughput -- [--json] [--seconds 3] [--folder PATH]`
+//! `cargo run --release -p quark-sqlite --example throughput -- [--json] [--seconds 3] [--folder PATH] [--only TEXT]`
 //!
-//! Method. A commit is what a durable actor's turn commits: one check and one put of 100 bytes, in one of 1000
-//! partitions. Callers are concurrent, each waits for its commit before the next. "Bare" is the ceiling: one thread,
-//! one prepared upsert of the same bytes into a table of its own, as many of them in a transaction as there are
-//! callers; no queue, no check, no version, no write id. Latency is from call to acknowledgement. The three stores
+//! Method. A commit is what a durable actor's turn commits: one check and one put of 100 bytes, in one partition. There
+//! are 1000 partitions which take turns ("few"), or 100 000 of which each commit takes one at random ("many", written once
+//! before the clock starts): few share their pages, which is the best case, and of many each commit has a page of its own to
+//! write. Callers are concurrent, each waits for its commit before the next. "Bare" is the ceiling: one thread,
+//! one prepared upsert of the same bytes under the same keys into a table of its own, as many of them in a transaction as
+//! there are callers; no queue, no check, no version, no write id. Latency is from call to acknowledgement. The three stores
 //! are three handles on one file with 64 callers each, as three processes would be; "least" is the share of the
 //! hindmost, 33 % being fair. "1 beside 512" is one caller at a store whose file another store with 512 callers keeps
-//! locked: what a quiet process suffers from a busy one. Files are deleted at the end. Run it on the disk that you mean.
+//! locked: what a quiet process suffers from a busy one. `--only` runs the rows whose name contains the text. Files are
+//! deleted at the end. Run it on the disk that you mean.
 
 use futures_util::future::join_all;
 use quark_core::{Version, WriteId};
@@ -20,52 +23,107 @@ use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-const CALLERS: [usize; 3] = [1, 64, 512];
-const PARTITIONS: usize = 1000;
+const CALLERS: [usize; 4] = [1, 64, 512, 2048];
+/// Of which partition the next commit is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Load {
+    /// They take turns.
+    Few,
+    /// Any of them.
+    Many,
+}
 const VALUE: [u8; 100] = [b'v'; 100];
+
+impl Load {
+    fn partitions(self) -> usize {
+        match self {
+            Self::Few => 1000,
+            Self::Many => 100_000,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Few => "few",
+            Self::Many => "many",
+        }
+    }
+
+    /// Which of so many is next.
+    fn pick(self, round: usize, salt: usize, of: usize) -> usize {
+        match self {
+            Self::Few => round % of,
+            Self::Many => {
+                quark_core::hash::mix(round as u64 ^ quark_core::hash::mix(salt as u64)) as usize % of
+            }
+        }
+    }
+}
 
 fn main() {
     let (mut json, mut seconds, mut folder) = (false, 3.0, std::env::temp_dir());
+    let mut only = String::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match (argument.as_str(), &mut arguments) {
             ("--json", _) => json = true,
             ("--seconds", rest) => seconds = rest.next().and_then(|n| n.parse().ok()).unwrap_or(seconds),
+            ("--only", rest) => only = rest.next().unwrap_or(only),
             ("--folder", rest) => folder = rest.next().map(PathBuf::from).unwrap_or(folder),
-            (other, _) => panic!("unknown argument {other}: [--json] [--seconds N] [--folder PATH]"),
+            (other, _) => {
+                panic!("unknown argument {other}: [--json] [--seconds N] [--folder PATH] [--only TEXT]")
+            }
         }
     }
     let folder = tempfile::tempdir_in(folder).expect("a writable folder");
     let limit = Duration::from_secs_f64(seconds);
     let mut rows = Vec::new();
+    let wanted = |label: &str| label.contains(&only);
     for (name, durability) in [("full", Durability::Full), ("normal", Durability::Normal)] {
-        for callers in CALLERS {
-            let path = |what: &str| folder.path().join(format!("{what}-{name}-{callers}.db"));
-            let bare = bare(&path("bare"), durability, callers, limit);
-            let mut ours = commits(&[(&open(&path("ours"), durability), callers)], limit).0;
-            ours.label = format!("{name}, {callers} callers");
-            ours.bare = Some(bare);
-            rows.push(ours);
+        for load in [Load::Few, Load::Many] {
+            for callers in CALLERS {
+                let label = format!("{name}, {}, {callers} callers", load.name());
+                if !wanted(&label) {
+                    continue;
+                }
+                let path = |what: &str| folder.path().join(format!("{what}.db"));
+                let bare = bare(&path("bare"), durability, load, callers, limit);
+                let mut ours = commits(&[(&open(&path("ours"), durability), callers)], load, limit).0;
+                (ours.label, ours.bare) = (label, Some(bare));
+                rows.push(ours);
+                for what in ["bare", "ours"] {
+                    std::fs::remove_file(path(what)).expect("it was closed");
+                }
+            }
         }
-        let path = folder.path().join(format!("three-{name}.db"));
-        let stores: Vec<_> = (0..3).map(|_| open(&path, durability)).collect();
-        let (mut three, _) = commits(&[0, 1, 2].map(|at| (&stores[at], 64)), limit);
-        three.label = format!("{name}, 3 stores of 64");
-        rows.push(three);
-        let path = folder.path().join(format!("beside-{name}.db"));
-        let (busy, quiet) = (open(&path, durability), open(&path, durability));
-        let (_, mut one) = commits(&[(&busy, 512), (&quiet, 1)], limit);
-        one.label = format!("{name}, 1 beside 512");
-        rows.push(one);
+        let label = format!("{name}, 3 stores of 64");
+        if wanted(&label) {
+            let path = folder.path().join(format!("three-{name}.db"));
+            let stores: Vec<_> = (0..3).map(|_| open(&path, durability)).collect();
+            let (mut three, _) = commits(&[0, 1, 2].map(|at| (&stores[at], 64)), Load::Few, limit);
+            three.label = label;
+            rows.push(three);
+        }
+        let label = format!("{name}, 1 beside 512");
+        if wanted(&label) {
+            let path = folder.path().join(format!("beside-{name}.db"));
+            let (busy, quiet) = (open(&path, durability), open(&path, durability));
+            let (_, mut one) = commits(&[(&busy, 512), (&quiet, 1)], Load::Few, limit);
+            one.label = label;
+            rows.push(one);
+        }
     }
-    let store = open(&folder.path().join("ours-normal-512.db"), Durability::Normal);
-    rows.push(reads(&store, 64, limit));
+    if wanted("reads, 64 callers") {
+        let store = open(&folder.path().join("reads.db"), Durability::Normal);
+        fill(&[(&store, 64)], Load::Few);
+        rows.push(reads(&store, 64, limit));
+    }
     if json {
         let rows: Vec<_> = rows.iter().map(Row::json).collect();
         println!("{}", serde_json::json!({ "value_bytes": VALUE.len(), "seconds": seconds, "rows": rows }));
     } else {
         println!(
-            "{:24} {:>10} {:>9} {:>9} {:>10} {:>7} {:>7}",
+            "{:28} {:>10} {:>9} {:>9} {:>10} {:>7} {:>7}",
             "", "per second", "p50 ms", "p99 ms", "bare", "ratio", "least"
         );
         rows.iter().for_each(Row::print);
@@ -125,18 +183,22 @@ fn open(path: &Path, durability: Durability) -> SqliteStore {
 
 /// Commits through the stores with so many callers each, every store driven by a thread of its own. What all did, and
 /// what the last did.
-fn commits(stores: &[(&SqliteStore, usize)], limit: Duration) -> (Row, Row) {
+fn commits(stores: &[(&SqliteStore, usize)], load: Load, limit: Duration) -> (Row, Row) {
+    let mut versions = fill(stores, load);
     let start = Instant::now();
     let per_store: Vec<Vec<Duration>> = std::thread::scope(|scope| {
-        let drive = |at: usize| {
+        let drive = |at: usize, versions: Vec<Vec<Version>>| {
             let (store, callers) = stores[at];
             scope.spawn(move || {
-                let callers =
-                    (0..callers).map(|caller| commit_until(store, at, caller, callers, start + limit));
-                block_on(join_all(callers)).concat()
+                let each = |(caller, versions)| {
+                    let caller = Caller { at, caller, callers, load };
+                    commit_until(store, caller, versions, start + limit)
+                };
+                block_on(join_all(versions.into_iter().enumerate().map(each))).concat()
             })
         };
-        let threads: Vec<_> = (0..stores.len()).map(drive).collect();
+        let threads: Vec<_> =
+            versions.drain(..).enumerate().map(|(at, versions)| drive(at, versions)).collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     });
     let took = start.elapsed();
@@ -145,26 +207,64 @@ fn commits(stores: &[(&SqliteStore, usize)], limit: Duration) -> (Row, Row) {
     (Row::of("", &counts, per_store.concat(), took), Row::of("", &[last.len()], last, took))
 }
 
-/// One caller: it owns every `callers`-th partition of its store and goes through them in turn.
-async fn commit_until(
-    store: &SqliteStore,
-    of: usize,
+/// One caller of one store: it owns every `callers`-th partition.
+#[derive(Clone, Copy)]
+struct Caller {
+    at: usize,
     caller: usize,
     callers: usize,
-    end: Instant,
-) -> Vec<Duration> {
-    let names: Vec<_> =
-        (caller..PARTITIONS.max(callers)).step_by(callers).map(|n| format!("account/{of}/{n}")).collect();
-    let mut versions = vec![Version(0); names.len()];
-    let mut latencies = Vec::new();
-    for round in 0_u64.. {
-        let at = round as usize % names.len();
-        let id = quark_core::hash::mix(round ^ quark_core::hash::mix((of * 1000 + caller) as u64));
-        let batch = Batch::new(&*names[at], WriteId(u128::from(id))).put("state", VALUE.to_vec());
-        let batch = match versions[at] {
+    load: Load,
+}
+
+impl Caller {
+    fn partitions(self) -> usize {
+        (self.caller..self.load.partitions().max(self.callers)).step_by(self.callers).len()
+    }
+
+    /// Its commit of this number, of its partition of this number.
+    fn batch(self, round: u64, at: usize, version: Version) -> Batch {
+        let name = format!("account/{}/{}", self.at, self.caller + at * self.callers);
+        let salt = (self.at * 100_000 + self.caller) as u64;
+        let id = quark_core::hash::mix(round ^ quark_core::hash::mix(salt));
+        let batch = Batch::new(&*name, WriteId(u128::from(id))).put("state", VALUE.to_vec());
+        match version {
             Version(0) => batch.expect_absent("state"),
             version => batch.expect_version("state", version),
-        };
+        }
+    }
+}
+
+/// Each partition's first commit; the versions by store, caller and partition.
+fn fill(stores: &[(&SqliteStore, usize)], load: Load) -> Vec<Vec<Vec<Version>>> {
+    // All at once, within what may wait: with one caller it would be a sync for each.
+    let of_caller = async |store: &SqliteStore, caller: Caller| {
+        let all: Vec<usize> = (0..caller.partitions()).collect();
+        let mut versions = Vec::new();
+        for some in all.chunks((8192 / caller.callers).max(1)) {
+            let some =
+                some.iter().map(|at| store.commit(caller.batch(u64::MAX - *at as u64, *at, Version(0))));
+            let done = join_all(some).await.into_iter();
+            versions.extend(done.map(|done| done.expect("nobody else writes this partition").version));
+        }
+        versions
+    };
+    let of_store = |(at, &(store, callers)): (usize, &(&SqliteStore, usize))| {
+        let each = (0..callers).map(|caller| of_caller(store, Caller { at, caller, callers, load }));
+        block_on(join_all(each))
+    };
+    stores.iter().enumerate().map(of_store).collect()
+}
+
+async fn commit_until(
+    store: &SqliteStore,
+    caller: Caller,
+    mut versions: Vec<Version>,
+    end: Instant,
+) -> Vec<Duration> {
+    let mut latencies = Vec::new();
+    for round in 0_u64.. {
+        let at = caller.load.pick(round as usize, caller.caller, versions.len());
+        let batch = caller.batch(round, at, versions[at]);
         let asked = Instant::now();
         if asked >= end {
             break;
@@ -180,7 +280,7 @@ fn reads(store: &SqliteStore, callers: usize, limit: Duration) -> Row {
     let one = |caller: usize| async move {
         let mut latencies = Vec::new();
         for round in caller.. {
-            let key = RecordKey::new(&*format!("account/0/{}", round % PARTITIONS), "state");
+            let key = RecordKey::new(&*format!("account/0/{}", round % Load::Few.partitions()), "state");
             let asked = Instant::now();
             if asked >= start + limit {
                 break;
@@ -196,25 +296,31 @@ fn reads(store: &SqliteStore, callers: usize, limit: Duration) -> Row {
 }
 
 /// Upserts a second, `group` to a transaction, with nothing around them.
-fn bare(path: &Path, durability: Durability, group: usize, limit: Duration) -> f64 {
+fn bare(path: &Path, durability: Durability, load: Load, group: usize, limit: Duration) -> f64 {
     let connection = Connection::open(path).expect("a fresh file");
     let synchronous = if durability == Durability::Full { "FULL" } else { "NORMAL" };
     let script = format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA wal_autocheckpoint = 4096;
-         CREATE TABLE kv (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;"
+         PRAGMA cache_size = -16384; CREATE TABLE kv (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;"
     );
     connection.execute_batch(&script).expect("valid");
-    let names: Vec<_> = (0..PARTITIONS).map(|n| format!("account/0/{n}")).collect();
+    let partitions = load.partitions();
+    let names: Vec<_> = (0..partitions).map(|n| format!("account/0/{n}")).collect();
     let mut upsert = connection
         .prepare("INSERT INTO kv VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2")
         .expect("valid");
+    connection.execute_batch("BEGIN IMMEDIATE").expect("alone");
+    for name in &names {
+        upsert.execute(params![name, &VALUE[..]]).expect("room");
+    }
+    connection.execute_batch("COMMIT").expect("room");
     let (start, mut count, mut value) = (Instant::now(), 0_usize, VALUE);
     while start.elapsed() < limit {
         connection.execute_batch("BEGIN IMMEDIATE").expect("alone");
         for _ in 0..group {
             // A changing value: SQLite writes nothing when the bytes are the same.
             value[..8].copy_from_slice(&count.to_be_bytes());
-            upsert.execute(params![names[count % PARTITIONS], &value[..]]).expect("room");
+            upsert.execute(params![names[load.pick(count, 0, partitions)], &value[..]]).expect("room");
             count += 1;
         }
         connection.execute_batch("COMMIT").expect("room");

@@ -45,6 +45,11 @@ pub(crate) fn bad_checksum() -> Error {
     Error::FromSqlConversionFailure(column, Type::Integer, "the checksum does not match".into())
 }
 
+/// The file says that its versions are at their end, which none is in the age of the universe.
+pub(crate) fn no_versions_left() -> Error {
+    Error::FromSqlConversionFailure(1, Type::Integer, "the least version is no version".into())
+}
+
 /// The error of something that certainly did not happen.
 pub(crate) fn refused(error: &Error, partition: &Partition, row: &Arc<str>) -> StoreError {
     if is_corrupt(error) {

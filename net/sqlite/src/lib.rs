@@ -6,8 +6,11 @@
 //!
 //! *What becomes of acknowledged commits.* A process that dies, also by `kill -9`, loses none. A power cut loses none
 //! with [`Durability::Full`], provided that the disk has written what it says it has synced; with
-//! [`Durability::Normal`] it may lose the latest. If the end of the log is torn or damaged, what is lost is a tail of
-//! whole commits: each is there with all it wrote, or not at all, and no later one without the earlier ones. A full
+//! [`Durability::Normal`] it may lose the latest: at most those since the log was last copied into the file. If the end of
+//! the log is lost, torn or damaged, what is lost is a tail of
+//! whole commits: each is there with all it wrote, or not at all, and no later one without the earlier ones. Nobody is
+//! left who could notice, since all who share the file end with the machine; but no version that was lost is given out
+//! again, as a file that is opened in another boot begins an era (`era.rs`). `docs/durability.md` has it at length. A full
 //! disk refuses commits as unavailable, loses nothing, and needs no restart when there is room again. A changed byte
 //! of a value, of its version or of what is stored with it is found by a checksum when it is read, and never
 //! returned; a changed byte in a *key* hides its record, which [`Options::verify_on_open`] finds.
@@ -17,7 +20,9 @@
 #![deny(missing_docs)]
 
 mod apply;
+mod era;
 mod fault;
+mod known;
 mod open;
 mod options;
 mod queue;
@@ -29,6 +34,7 @@ mod writer;
 pub use open::OpenError;
 pub use options::{Durability, Options};
 
+use known::Known;
 use quark_env::store::{Batch, Committed, Record, RecordKey, ScanRange, StoreError, check_limits};
 use quark_env::{BoxFuture, Store};
 use queue::{Queue, Refusal};
@@ -64,15 +70,21 @@ impl SqliteStore {
         let path = path.as_ref();
         let commits = Arc::new(Queue::new(options.queue_commits_max, options.queue_bytes_max));
         let questions = Arc::new(Queue::new(QUEUE_QUESTIONS_MAX, usize::MAX));
-        let connection = open::open_first(path, &options)?;
+        let (connection, floor) = open::open_first(path, &options)?;
         let readers = (0..options.readers)
             .map(|_| open::open_further(path, &options))
             .collect::<Result<Vec<_>, _>>()?;
 
         // From here on `store` is dropped on failure, which ends the threads that were started.
         let mut store = Self { path: path.into(), commits: commits.clone(), questions, threads: Vec::new() };
-        let writer =
-            Writer { path: path.into(), connection, queue: commits, busy_timeout: options.busy_timeout };
+        let writer = Writer {
+            path: path.into(),
+            connection,
+            queue: commits,
+            busy_timeout: options.busy_timeout,
+            floor,
+            known: Known::default(),
+        };
         store.start("quark-db-write", move || writer.run())?;
         for connection in readers {
             let reader = Reader { connection, queue: store.questions.clone() };

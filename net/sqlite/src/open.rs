@@ -4,10 +4,10 @@
 //! that the process holds on it, also those of SQLite's other connections (<https://sqlite.org/howtocorrupt.html>
 //! section 2.2).
 
-use crate::fault;
 use crate::options::{Durability, Options};
-use crate::schema::{APPLICATION_ID, CREATE, SCHEMA_VERSION, STATEMENTS};
+use crate::schema::{APPLICATION_ID, CREATE, SCHEMA_VERSION, STATEMENTS, UPGRADE_1_TO_2};
 use crate::verify;
+use crate::{era, fault};
 use rusqlite::{Connection, Error, ErrorCode, MAIN_DB, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -123,8 +123,8 @@ pub enum OpenError {
     },
 }
 
-/// Opens a file for writing; creates it, or its tables, if they do not exist.
-pub(crate) fn open_first(path: &Path, options: &Options) -> Result<Connection, OpenError> {
+/// Opens a file for writing; creates it, or its tables, if they do not exist. Also the least version that may be given out.
+pub(crate) fn open_first(path: &Path, options: &Options) -> Result<(Connection, u64), OpenError> {
     check_path(path)?;
     let explain = |error| explain(path, options, error);
     let connection = connect(path).map_err(explain)?;
@@ -138,7 +138,10 @@ pub(crate) fn open_first(path: &Path, options: &Options) -> Result<Connection, O
     let recognised = recognise(&connection, path, options);
     recognised.and(connection.execute_batch("ROLLBACK").map_err(explain))?;
     use_log(&connection, path, options)?;
-    create_or_check(&connection, path, options)?;
+    // An era must not be lost, or the next one would know of none.
+    connection.pragma_update(None, "synchronous", "FULL").map_err(explain)?;
+    let floor = create_or_check(&connection, path, options)?;
+    synchronise(&connection, options).map_err(explain)?;
     if options.verify_on_open
         && let Some(reason) = verify::damage(&connection).map_err(explain)?
     {
@@ -147,7 +150,7 @@ pub(crate) fn open_first(path: &Path, options: &Options) -> Result<Connection, O
     connection.pragma_update(None, "wal_autocheckpoint", options.checkpoint_pages).map_err(explain)?;
     // The writer asks for the lock itself, more often than SQLite would.
     connection.busy_timeout(Duration::ZERO).map_err(explain)?;
-    Ok(connection)
+    Ok((connection, floor))
 }
 
 /// Opens a further connection to a file that is open.
@@ -187,15 +190,19 @@ fn connect(path: &Path) -> Result<Connection, Error> {
 fn configure(connection: &Connection, options: &Options) -> Result<(), Error> {
     connection.busy_timeout(options.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(32);
-    let synchronous = match options.durability {
-        Durability::Full => "FULL",
-        Durability::Normal => "NORMAL",
-    };
-    connection.pragma_update(None, "synchronous", synchronous)?;
+    synchronise(connection, options)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)
+}
+
+fn synchronise(connection: &Connection, options: &Options) -> Result<(), Error> {
+    let synchronous = match options.durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)
 }
 
 /// Whether the file is empty (false) or ours (true).
@@ -237,15 +244,21 @@ fn use_log(connection: &Connection, path: &Path, options: &Options) -> Result<()
     }
 }
 
-/// Creates the tables, or finds them in order; marks the file with the cluster, or finds the mark.
-fn create_or_check(connection: &Connection, path: &Path, options: &Options) -> Result<(), OpenError> {
+/// Creates the tables, or brings them up to this version, or finds them in order; marks the file with the cluster, or finds
+/// the mark; begins an era if it is time for one. The least version that may be given out.
+fn create_or_check(connection: &Connection, path: &Path, options: &Options) -> Result<u64, OpenError> {
     let explain = |error| explain(path, options, error);
     connection.execute_batch("BEGIN IMMEDIATE").map_err(explain)?;
     let outcome = (|| {
         // Again, now that nobody else can: another process may have created the tables in between.
-        if !recognise(connection, path, options)? {
+        let is_new = !recognise(connection, path, options)?;
+        if is_new {
             connection.execute_batch(CREATE).map_err(explain)?;
             connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(explain)?;
+            connection.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(explain)?;
+        } else if schema_version(connection).map_err(explain)? == 1 {
+            quark_core::reached!("sqlite.upgraded");
+            connection.execute_batch(UPGRADE_1_TO_2).map_err(explain)?;
             connection.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(explain)?;
         }
         // Touches every tree, so that a file without its first pages is noticed here.
@@ -269,10 +282,16 @@ fn create_or_check(connection: &Connection, path: &Path, options: &Options) -> R
                 mark.map(|_| ()).map_err(explain)
             }
             _ => Ok(()),
-        }
+        }?;
+        era::floor(connection, era::this_boot().as_deref(), is_new).map_err(explain)
     })();
     let end = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    outcome.and(connection.execute_batch(end).map_err(explain))
+    let ended = connection.execute_batch(end).map_err(explain);
+    outcome.and_then(|floor| ended.map(|()| floor))
+}
+
+fn schema_version(connection: &Connection) -> Result<i64, Error> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
 /// Finds the words for what SQLite says.

@@ -7,12 +7,13 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Durability {
     /// An acknowledged commit is on the disk (`PRAGMA synchronous = FULL`): it survives power cuts and crashes of
-    /// the operating system.
+    /// the operating system, provided that the disk keeps what it says it has synced.
     #[default]
     Full,
-    /// An acknowledged commit is with the operating system (`PRAGMA synchronous = NORMAL`): a power cut may lose the
-    /// latest commits, seconds of them, and the cluster would go back in time. The file stays consistent. Faster by
-    /// the time of a disk sync per group; for tests, and for data that can be lost.
+    /// An acknowledged commit is with the operating system (`PRAGMA synchronous = NORMAL`): a power cut or a crash of
+    /// the operating system may lose the latest commits, at most those of the last [`Options::checkpoint_pages`] of log,
+    /// and the cluster goes back to the one before them. The file stays consistent, and no version is given out twice.
+    /// Faster by the time of a disk sync per group; for tests, and for data that can be lost.
     Normal,
 }
 

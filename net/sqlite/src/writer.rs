@@ -10,6 +10,7 @@
 
 use crate::apply::{apply, first_row};
 use crate::fault;
+use crate::known::Known;
 use crate::queue::{AbandonOnExit, Queue};
 use quark_env::store::{Batch, Committed, StoreError};
 use rusqlite::Connection;
@@ -33,6 +34,9 @@ pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) queue: Arc<Queue<Pending>>,
     pub(crate) busy_timeout: Duration,
+    /// No version below this is given out.
+    pub(crate) floor: u64,
+    pub(crate) known: Known,
 }
 
 impl Writer {
@@ -74,12 +78,13 @@ impl Writer {
 
     /// One transaction. The error is of the batch at this index; nothing of any batch was written.
     fn commit_together(&mut self, batches: &[Batch]) -> Result<Vec<Outcome>, (usize, rusqlite::Error)> {
-        if let Err(error) = self.begin() {
+        if let Err(error) = self.begin().and_then(|()| self.known.refresh(&self.connection)) {
+            self.roll_back();
             return Ok(batches.iter().map(|batch| Err(self.refused(&error, batch))).collect());
         }
         let mut outcomes = Vec::with_capacity(batches.len());
         for (at, batch) in batches.iter().enumerate() {
-            match apply(&self.connection, batch) {
+            match apply(&self.connection, &mut self.known, self.floor, batch) {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(error) => {
                     self.roll_back();
@@ -110,7 +115,8 @@ impl Writer {
     }
 
     /// Leaves no transaction open. SQLite has rolled back on its own after some errors.
-    fn roll_back(&self) {
+    fn roll_back(&mut self) {
+        self.known.forget();
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {

@@ -4,11 +4,12 @@
 mod child;
 
 use child::Writer;
-use quark_core::WriteId;
+use quark_core::{Version, WriteId};
 use quark_env::Store;
-use quark_env::store::{Batch, RecordKey, ScanRange};
+use quark_env::store::{Batch, Committed, RecordKey, ScanRange, StoreError};
 use quark_sqlite::{Options, SqliteStore};
 use quark_testkit::store_conformance::block_on;
+use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -51,6 +52,16 @@ impl Crashed {
         commits.map(|(at, _)| HEADER_BYTES + (at + 1) * FRAME_BYTES).collect()
     }
 
+    /// The files as they are after a power cut that has left so much of the log: found by a machine in another boot.
+    fn power_cut(&self, log: &[u8]) -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("quark.db");
+        fs::write(&path, &self.file).unwrap();
+        fs::write(log_of(&path), log).unwrap();
+        reboot(&path);
+        (folder, path)
+    }
+
     /// Opens a copy with this log. Says how many commits are there, having checked that they are the first ones,
     /// whole, and that there can be more.
     fn recover(&self, log: &[u8]) -> usize {
@@ -79,6 +90,12 @@ impl Crashed {
 
 fn open(path: &Path) -> SqliteStore {
     SqliteStore::open(path, Options { verify_on_open: true, ..Options::default() }).unwrap()
+}
+
+/// What is in the file was written before the machine was started the last time.
+fn reboot(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    assert_eq!(connection.execute("UPDATE identity SET boot = 'the one before'", []).unwrap(), 1);
 }
 
 fn log_of(path: &Path) -> PathBuf {
@@ -131,4 +148,63 @@ fn a_log_that_ends_anywhere_holds_the_commits_before_its_end() {
         // What follows a damaged frame is not trusted, whole as it may be.
         assert_eq!(crashed.recover(&log), whole, "byte {keep}");
     }
+}
+
+#[test]
+fn a_version_that_a_power_cut_took_is_never_given_out_again() {
+    let crashed = Crashed::after(60);
+    let ends = crashed.ends();
+    let acknowledged = crashed.acknowledged.len();
+    for kept in [ends.len() - 1, ends.len() - 20, 1] {
+        let (_folder, path) = crashed.power_cut(&crashed.log[..ends[kept - 1]]);
+        let store = open(&path);
+        let found = block_on(store.read(&RecordKey::new("shared", "counter"))).unwrap().unwrap();
+        assert_eq!(found.version, Version(kept as u64), "a tail is lost, and no more than that");
+        // Who read the counter in a later version, and was told so, must not be taken for one who has read this.
+        let lost = Version(acknowledged as u64);
+        let put = |id, check| {
+            Batch::new("shared", WriteId(id)).put("counter", "1").expect_version("counter", check)
+        };
+        let stale = block_on(store.commit(put(1, lost)));
+        assert!(kept == acknowledged || matches!(stale, Err(StoreError::Conflict { .. })), "{stale:?}");
+        let first = block_on(store.commit(put(2, found.version))).unwrap().version;
+        assert!(first.0 > 1 << 50, "{first:?}: an era is the second of its beginning times 2^20");
+        assert_eq!(
+            block_on(store.commit(put(2, found.version))),
+            Ok(Committed { version: first }),
+            "a retry"
+        );
+        // Within the era versions count on, also for others that open the file, and for partitions that are new.
+        let second = block_on(open(&path).commit(put(3, first))).unwrap().version;
+        assert_eq!(second.0, first.0 + 1);
+        assert_eq!(block_on(store.commit(put(2, found.version))), Ok(Committed { version: first }), "still");
+        let other = block_on(store.commit(Batch::new("other", WriteId(4)))).unwrap().version;
+        assert!(other.0 > 1 << 50, "{other:?}: it may have been there");
+        drop(store);
+
+        reboot(&path);
+        let store = open(&path);
+        let third = block_on(store.commit(put(5, second))).unwrap().version;
+        assert!(third.0 >= first.0 + (1 << 20), "{third:?}: each boot begins an era of its own");
+        assert!(matches!(block_on(store.commit(put(6, second))), Err(StoreError::Conflict { .. })));
+    }
+}
+
+#[test]
+fn an_era_is_on_the_disk_before_its_first_commit() {
+    let crashed = Crashed::after(20);
+    let (_folder, path) = crashed.power_cut(&crashed.log);
+    let options = || Options { durability: quark_sqlite::Durability::Normal, ..Options::default() };
+    let store = SqliteStore::open(&path, options()).unwrap();
+    let version =
+        |store: &SqliteStore, id| block_on(store.commit(Batch::new("p", WriteId(id)))).unwrap().version;
+    let first = version(&store, 1);
+    // The machine goes down at once, and of the log only what was there before that commit is left.
+    let (file, log) = (fs::read(&path).unwrap(), fs::read(log_of(&path)).unwrap());
+    drop(store);
+    let again = Crashed { _folder: tempfile::tempdir().unwrap(), file, log, acknowledged: Vec::new() };
+    let ends = again.ends();
+    let (_folder, path) = again.power_cut(&again.log[..ends[ends.len() - 2]]);
+    let store = SqliteStore::open(&path, options()).unwrap();
+    assert!(version(&store, 2).0 >= first.0 + (1 << 20), "it begins beyond the one before");
 }

@@ -52,20 +52,22 @@ impl Budget {
         self.depth_left += 1;
     }
 
-    /// Refuses a list that announces more than is left, before anybody allocates for it.
+    /// Takes the elements that a list announces, and refuses one with more than are left before anybody allocates for it.
+    /// Whether its elements are still to be counted one by one.
     #[inline]
-    fn announce<E: Error>(&mut self, elements: Option<usize>) -> Result<(), E> {
-        if elements.is_some_and(|count| count > self.elements_left) {
-            self.refused = Some(Refused::Elements);
-            return Err(E::custom("too many elements"));
-        }
-        Ok(())
+    fn announce<E: Error>(&mut self, elements: Option<usize>) -> Result<bool, E> {
+        let Some(count) = elements else { return Ok(true) };
+        self.take(count)?;
+        Ok(false)
     }
 
     #[inline]
-    fn element<E: Error>(&mut self) -> Result<(), E> {
-        self.announce(Some(1))?;
-        self.elements_left -= 1;
+    fn take<E: Error>(&mut self, elements: usize) -> Result<(), E> {
+        let Some(left) = self.elements_left.checked_sub(elements) else {
+            self.refused = Some(Refused::Elements);
+            return Err(E::custom("too many elements"));
+        };
+        self.elements_left = left;
         Ok(())
     }
 }
@@ -101,7 +103,8 @@ struct Limited<'b, I> {
 struct Holder<'b, V> {
     inner: V,
     budget: &'b mut Budget,
-    /// Lists and maps count their elements; structs and tuples have as many as their type says.
+    /// Lists and maps that do not say how many elements they have count them; structs and tuples have as many as their type
+    /// says.
     counts: bool,
 }
 
@@ -239,10 +242,8 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Holder<'_, V> {
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
         self.budget.enter()?;
-        if self.counts {
-            self.budget.announce(inner.size_hint())?;
-        }
-        let value = self.inner.visit_seq(Holder { inner, budget: &mut *self.budget, counts: self.counts })?;
+        let counts = self.counts && self.budget.announce(inner.size_hint())?;
+        let value = self.inner.visit_seq(Holder { inner, budget: &mut *self.budget, counts })?;
         self.budget.leave();
         Ok(value)
     }
@@ -250,10 +251,8 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Holder<'_, V> {
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
         self.budget.enter()?;
-        if self.counts {
-            self.budget.announce(inner.size_hint())?;
-        }
-        let value = self.inner.visit_map(Holder { inner, budget: &mut *self.budget, counts: self.counts })?;
+        let counts = self.counts && self.budget.announce(inner.size_hint())?;
+        let value = self.inner.visit_map(Holder { inner, budget: &mut *self.budget, counts })?;
         self.budget.leave();
         Ok(value)
     }
@@ -272,8 +271,8 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Holder<'_, A> {
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, inner: T) -> Result<Option<T::Value>, A::Error> {
-        if self.counts && self.inner.size_hint() != Some(0) {
-            self.budget.element()?;
+        if self.counts {
+            self.budget.take(1)?;
         }
         self.inner.next_element_seed(Limited { inner, budget: &mut *self.budget })
     }
@@ -289,8 +288,8 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Holder<'_, A> {
 
     #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, inner: K) -> Result<Option<K::Value>, A::Error> {
-        if self.counts && self.inner.size_hint() != Some(0) {
-            self.budget.element()?;
+        if self.counts {
+            self.budget.take(1)?;
         }
         self.inner.next_key_seed(Limited { inner, budget: &mut *self.budget })
     }

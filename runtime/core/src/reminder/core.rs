@@ -103,10 +103,10 @@ impl Reminders {
 
     /// When [`Input::Tick`] is due at the latest, if ever. Reckoned from the clocks of the last step.
     pub fn next_deadline(&self) -> Option<Instant> {
+        let recheck_ns = u64::try_from(self.config.wall_recheck.as_nanos()).unwrap_or(u64::MAX);
         let at_wall = |due: WallTime| {
-            let ahead_ns = i128::from(due.0) - i128::from(self.wall.0);
-            let ahead = Duration::from_nanos(u64::try_from(ahead_ns).unwrap_or(0));
-            self.now.after(ahead.min(self.config.wall_recheck))
+            let ahead_ns = u64::try_from(due.0.saturating_sub(self.wall.0)).unwrap_or(0);
+            Instant(self.now.0.saturating_add(ahead_ns.min(recheck_ns)))
         };
         let is_blocked = self.under_way.len() >= self.config.in_flight_max;
         let token_at = if self.bucket.has_token() { self.now } else { self.bucket.ready_at() };
@@ -262,30 +262,33 @@ impl Reminders {
 
     /// Fires and moves what may be, one of each shard in turn.
     fn work(&mut self, out: &mut Vec<Action>) {
-        let mut idle = 0;
-        while idle < self.windows.len() && self.under_way.len() < self.config.in_flight_max {
-            let shard = self.next_shard();
-            let window = self.windows.get_mut(&shard).expect("just found");
-            match window.next_work(self.now, self.wall, self.bucket.has_token()) {
-                Some((key, work)) => {
-                    if matches!(work, Work::Fire(_)) {
-                        self.bucket.take();
-                        self.counts.fired += 1;
-                    }
-                    self.start(shard, key, work, out);
-                    idle = 0;
-                }
-                None => idle += 1,
+        while self.under_way.len() < self.config.in_flight_max {
+            let Some((shard, key, work)) = self.next_work() else { return };
+            if matches!(work, Work::Fire(_)) {
+                self.bucket.take();
+                self.counts.fired += 1;
             }
+            self.start(shard, key, work, out);
         }
     }
 
-    fn next_shard(&mut self) -> Shard {
+    /// What the first shard that has something to do, from the one whose turn it is, has to do.
+    fn next_work(&mut self) -> Option<(Shard, RowKey, Work)> {
+        let (now, wall, has_token) = (self.now, self.wall, self.bucket.has_token());
         let from = Shard::new(self.turn).expect("a turn is a shard's number");
-        let next = self.windows.range(from..).next().or(self.windows.first_key_value());
-        let shard = *next.expect("asked only with shards").0;
-        self.turn = (shard.number() + 1) % super::SHARDS;
-        shard
+        let look = |(shard, window): (&Shard, &mut Window)| {
+            window.next_work(now, wall, has_token).map(|(key, work)| (*shard, key, work))
+        };
+        // One walk along the map: this is done for every answer, and nearly always nothing is found.
+        let found = self.windows.range_mut(from..).find_map(look);
+        let found = found.or_else(|| self.windows.range_mut(..from).find_map(look));
+        let last = match &found {
+            Some((shard, ..)) => *shard,
+            // All have had their turn, the last of them the one before.
+            None => *self.windows.range(..from).next_back().or(self.windows.last_key_value())?.0,
+        };
+        self.turn = (last.number() + 1) % super::SHARDS;
+        found
     }
 
     fn start(&mut self, shard: Shard, key: RowKey, work: Work, out: &mut Vec<Action>) {

@@ -44,6 +44,8 @@ struct Scan {
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     waiting: BTreeMap<RowKey, Waiting>,
+    /// When the first of `waiting` is due, kept beside it: every shard is asked for it at every answer.
+    first_due: Option<WallTime>,
     active: BTreeMap<RowKey, Work>,
     stuck: BTreeMap<RowKey, (Instant, Work)>,
     /// The keys of `stuck` by the time of their next try.
@@ -64,6 +66,7 @@ impl Window {
     pub fn new(now: Instant, config: &Config) -> Self {
         Self {
             waiting: BTreeMap::new(),
+            first_due: None,
             active: BTreeMap::new(),
             stuck: BTreeMap::new(),
             retries: BTreeSet::new(),
@@ -128,6 +131,12 @@ impl Window {
         {
             last.remove();
         }
+        self.note_first();
+    }
+
+    /// To be called after every change of `waiting`.
+    fn note_first(&mut self) {
+        self.first_due = self.waiting.first_key_value().map(|(_, first)| first.row.due);
     }
 
     /// Takes in what was read. `false` if this is no answer to the read on its way.
@@ -173,6 +182,7 @@ impl Window {
         }
         self.waiting
             .insert(key, Waiting { row: stored.row, version: stored.version, tries: 0, is_rewritten: false });
+        self.note_first();
     }
 
     /// The next thing to do with a row: what failed and may be tried again, then what is due, by due time.
@@ -186,12 +196,12 @@ impl Window {
                 return Some((key, self.take_retry(key)));
             }
         }
-        let (key, first) = self.waiting.first_key_value()?;
-        if !has_token || first.row.due > wall {
+        if !has_token || self.first_due? > wall {
             return None;
         }
-        let key = *key;
-        Some((key, Work::Fire(self.waiting.remove(&key).expect("just found"))))
+        let (key, first) = self.waiting.pop_first().expect("it has a due time");
+        self.note_first();
+        Some((key, Work::Fire(first)))
     }
 
     /// The wall clock was set back since these were fired: they wait for their time like all others.
@@ -204,6 +214,7 @@ impl Window {
             reached!("reminder.retry_before_its_time");
             let Work::Fire(waiting) = self.take_retry(key) else { unreachable!("just looked") };
             self.waiting.insert(key, waiting);
+            self.note_first();
         }
     }
 
@@ -233,6 +244,7 @@ impl Window {
         }
         // What a reading found meanwhile is the same row.
         self.waiting.remove(&key);
+        self.note_first();
         self.stuck.insert(key, (at, work));
         self.retries.insert((at, key));
     }
@@ -254,7 +266,7 @@ impl Window {
         &self,
         now: Instant,
         config: &Config,
-        at_wall: impl Fn(WallTime) -> Instant,
+        at_wall: impl Fn(WallTime) -> Instant + Copy,
     ) -> Deadlines {
         let mut read = self.recheck_at;
         if self.cursor.is_some() && self.scan.is_none() && !self.is_full {
@@ -263,7 +275,7 @@ impl Window {
             let due = at_wall(WallTime(i64::try_from(wall_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX)));
             read = read.min(due.max(self.scan_at).max(now));
         }
-        let first = self.waiting.first_key_value().map(|(_, first)| at_wall(first.row.due));
+        let first = self.first_due.map(at_wall);
         let retry = self.retries.first().map(|(at, _)| *at);
         Deadlines { read, work: [first, retry].into_iter().flatten().min() }
     }
@@ -291,7 +303,7 @@ impl Window {
 
     /// The due time of the earliest row that nobody has answered for.
     pub fn oldest(&self) -> Option<WallTime> {
-        let waiting = self.waiting.values().next().map(|w| w.row.due);
+        let waiting = self.first_due;
         let under_way = self.active.values().chain(self.stuck.values().map(|(_, work)| work));
         let fired = under_way.filter_map(|work| match work {
             Work::Fire(waiting) => Some(waiting.row.due),
@@ -309,6 +321,8 @@ impl Window {
         for (at, key) in &self.retries {
             assert_eq!(self.stuck.get(key).map(|(at, _)| at), Some(at), "a retry of nothing");
         }
+        let first = self.waiting.values().next().map(|first| first.row.due);
+        assert_eq!(self.first_due, first, "the first of those that wait is not the one noted");
         for key in self.waiting.keys() {
             assert!(!self.active.contains_key(key), "{key} is under way and waiting");
             assert!(!self.stuck.contains_key(key), "{key} is stuck and waiting");

@@ -1,5 +1,6 @@
 //! A cron expression on the clock of a time zone.
 
+use super::plain::Plain;
 use super::zone::{Shown, Zone, timestamp, wall_time};
 use super::{ScheduleError, fields};
 use crate::WallTime;
@@ -9,12 +10,14 @@ use std::sync::Arc;
 
 /// A cron expression and the time zone whose clock it is about.
 ///
-/// Kept as text; it is read anew (some 20 µs) when the next occurrence is asked for, unless it is among the last that were,
-/// since what is read takes 5 KiB, and there may be a million of them.
+/// One of numbers alone is kept as it is read, in 64 bytes. One with `L`, `W`, `#` or names is kept as text and read anew
+/// (some 20 µs) when the next occurrence is asked for, unless it is among the last that were, since what is read takes 5 KiB,
+/// and there may be a million of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cron {
     expression: String,
     zone: Zone,
+    plain: Option<Plain>,
 }
 
 impl Cron {
@@ -34,13 +37,16 @@ impl Cron {
             return Err(ScheduleError::CronTooLong { length: expression.len(), limit });
         }
         let expression = expression.split_whitespace().collect::<Vec<_>>().join(" ");
-        let pattern = fields::parse(&expression)?;
+        let plain = Plain::read(&expression);
+        let pattern = match plain {
+            Some(plain) => Pattern::Plain(plain),
+            None => Pattern::Full(fields::parse(&expression)?),
+        };
         let zone = Zone::named(zone)?;
-        let epoch = date(1970, 1, 1).at(0, 0, 0, 0);
-        if pattern.find_next_occurrence(&epoch, true).is_err() {
+        if pattern.next(date(1970, 1, 1).at(0, 0, 0, 0), true).is_none() {
             return Err(ScheduleError::NeverFires { expression });
         }
-        Ok(Self { expression, zone })
+        Ok(Self { expression, zone, plain })
     }
 
     /// The expression, with single spaces between its fields.
@@ -59,10 +65,9 @@ impl Cron {
 
     /// All occurrences later than `time`, in order.
     pub(super) fn occurrences_after(&self, time: WallTime) -> impl Iterator<Item = WallTime> + '_ {
-        let clock = Clock {
-            zone: &self.zone,
-            pattern: fields::parse(&self.expression).expect("it was checked when it was made"),
-        };
+        let read = || fields::parse(&self.expression).expect("it was checked when it was made");
+        let pattern = self.plain.map_or_else(|| Pattern::Full(read()), Pattern::Plain);
+        let clock = Clock { zone: &self.zone, pattern };
         let next = move |last: &WallTime| clock.next_after(timestamp(*last)).and_then(wall_time);
         std::iter::successors(Some(time), next).skip(1)
     }
@@ -73,7 +78,31 @@ impl Cron {
 /// The pattern is only ever asked about what a local clock may show; what that means for instants is decided here.
 struct Clock<'a> {
     zone: &'a Zone,
-    pattern: Arc<croner::Cron>,
+    pattern: Pattern,
+}
+
+/// What a local clock is compared with.
+enum Pattern {
+    Plain(Plain),
+    Full(Arc<croner::Cron>),
+}
+
+impl Pattern {
+    /// The first match later than what a clock shows, or at it.
+    fn next(&self, shown: DateTime, inclusive: bool) -> Option<DateTime> {
+        match self {
+            Self::Plain(plain) => plain.next(shown, inclusive),
+            // It fails only beyond the year 5000, which no wall time reaches.
+            Self::Full(cron) => cron.find_next_occurrence(&shown, inclusive).ok(),
+        }
+    }
+
+    fn has_all_hours(&self) -> bool {
+        match self {
+            Self::Plain(plain) => plain.has_all_hours(),
+            Self::Full(cron) => cron.pattern.hours.values().len() == 24,
+        }
+    }
 }
 
 impl Clock<'_> {
@@ -83,7 +112,7 @@ impl Clock<'_> {
 
     /// Whether no hour is left out, so that people mean a rhythm and not a time of day.
     fn is_interval_like(&self) -> bool {
-        self.pattern.pattern.hours.values().len() == 24
+        self.pattern.has_all_hours()
     }
 
     /// Each time of day once: a skipped one when the gap ends, a repeated one the first time.
@@ -139,10 +168,9 @@ impl Clock<'_> {
         }
     }
 
-    /// The first match later than what a clock shows, or at it.
+    /// See [`Pattern::next`].
     fn matching(&self, shown: DateTime, inclusive: bool) -> Option<DateTime> {
-        // It fails only beyond the year 5000, which no wall time reaches.
-        self.pattern.find_next_occurrence(&shown, inclusive).ok()
+        self.pattern.next(shown, inclusive)
     }
 }
 

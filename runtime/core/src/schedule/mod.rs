@@ -27,6 +27,7 @@ mod error;
 mod every;
 mod fields;
 mod missed;
+mod plain;
 mod record;
 #[cfg(test)]
 mod tests;

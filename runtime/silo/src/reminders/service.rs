@@ -28,7 +28,8 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Service {
     inbox: Mutex<Inbox>,
-    counts: Mutex<Counts>,
+    /// The task's core, once it runs: whoever wants to know what it is doing asks it.
+    core: Mutex<Option<Arc<Mutex<Reminders>>>>,
     words: Mutex<Words>,
     /// Those of the newest view that was taken in.
     owned: Mutex<Vec<Shard>>,
@@ -78,7 +79,8 @@ impl Service {
 
     /// What it is doing.
     pub fn counts(&self) -> Counts {
-        *self.counts.lock()
+        let core = self.core.lock().clone();
+        core.map(|core| core.lock().counts()).unwrap_or_default()
     }
 
     /// Notes an announcement of ours; its number.
@@ -144,8 +146,10 @@ impl Kernel {
     /// Fires reminders until the silo stops.
     pub(crate) async fn remind(self: Arc<Self>) {
         let seed = self.env.entropy.u64("reminders");
+        let core = Arc::new(Mutex::new(Reminders::new(self.config.reminders.clone(), seed)));
+        *self.reminders.core.lock() = Some(core.clone());
         let mut driver = Driver {
-            core: Reminders::new(self.config.reminders.clone(), seed),
+            core,
             kernel: self,
             wall: WallTime(0),
             timer: None,
@@ -161,16 +165,15 @@ impl Kernel {
             let wall = if known { driver.kernel.agreed_time() } else { WallTime(0) };
             driver.wall = wall;
             for input in std::mem::take(&mut driver.inputs) {
-                driver.core.step(now, wall, input, &mut driver.actions);
+                driver.core.lock().step(now, wall, input, &mut driver.actions);
                 driver.perform();
             }
-            *driver.kernel.reminders.counts.lock() = driver.core.counts();
         }
     }
 }
 
 struct Driver {
-    core: Reminders,
+    core: Arc<Mutex<Reminders>>,
     kernel: Arc<Kernel>,
     /// The time of the last step.
     wall: WallTime,
@@ -191,7 +194,7 @@ impl Driver {
 
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let ask_at = self.kernel.next_question_at();
-        let deadline = self.core.next_deadline().map_or(ask_at, |at| at.min(ask_at));
+        let deadline = self.core.lock().next_deadline().map_or(ask_at, |at| at.min(ask_at));
         if self.timer.as_ref().is_none_or(|(at, _)| *at != deadline) {
             self.timer = Some((deadline, self.kernel.env.clock.sleep_until(deadline)));
         }

@@ -3,6 +3,7 @@
 mod daylight;
 mod laws;
 mod missed;
+mod plain;
 mod records;
 mod refused;
 
