@@ -234,6 +234,13 @@ pub const REGISTRY: &[Mutant] = &[
         killer: Killer::Story { names: &["catch-up-herd"], checker: "I10" },
         seeds: 200,
     },
+    Mutant {
+        id: "m45",
+        what: "the slots of a state are committed one by one before it, and not in its batch",
+        site: "runtime/silo/src",
+        killer: Killer::Story { names: &["torn-slots"], checker: "P3" },
+        seeds: 200,
+    },
 ];
 
 /// Bugs that stand in the code and not in the registry: nobody would ever switch them on.
