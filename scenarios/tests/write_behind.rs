@@ -139,6 +139,29 @@ fn a_reply_does_not_wait_and_many_turns_are_one_commit() {
 }
 
 #[test]
+fn a_silo_says_how_many_activations_owe_a_commit() {
+    in_world(7, &["a"], kinds, |cluster| async move {
+        let silo = first(&cluster);
+        let hits = |key: &str| silo.client().actor::<Hits>(key);
+        assert_eq!(silo.status().unsaved, 0);
+        for key in ["h", "i", "h", "j"] {
+            hits(key).hit().await.expect("serves");
+        }
+        assert_eq!(silo.status().unsaved, 3);
+        hits("i").hit().idempotency_key(7).await.expect("it commits");
+        assert_eq!(silo.status().unsaved, 2);
+        hits("j").hit_and_panic().await.expect_err("panics");
+        assert_eq!(silo.status().unsaved, 1, "what is lost is not owed any more");
+        cluster.world().begin_store_outage();
+        cluster.sleep(INTERVAL * 10).await;
+        assert_eq!(silo.status().unsaved, 1, "the store is dark");
+        cluster.world().end_store_outage();
+        cluster.sleep(Duration::from_secs(6)).await;
+        assert_eq!((silo.status().unsaved, stored(&cluster, "a").await), (0, 2));
+    });
+}
+
+#[test]
 fn a_crash_loses_at_most_the_interval_and_sometimes_something() {
     let mut lost_most = 0;
     // In a store that is well, and in one that hides the outcome of three commits in ten, applied or not.

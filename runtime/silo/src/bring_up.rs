@@ -160,6 +160,7 @@ impl Kernel {
             mail.box_.drain()
         };
         activation.timers.close();
+        activation.owes_nothing();
         // SAFETY: whoever ends an activation holds its turn, and nobody will have it again.
         close_post(unsafe { activation.body.exclusive() }.1);
         activation.advance(lifecycle::Event::Ended);

@@ -387,7 +387,7 @@ pub(crate) async fn commit(
         .map_err(|error| error.into_failure(&activation.id))?;
     match kernel.commit_turn(&activation.id, claim, image, ops, message.deadline).await {
         Ok(_) => {
-            activation.unsaved.saved();
+            activation.owes_nothing();
             if let Some(taken) = taken {
                 claim.inbox.committed(taken);
             }
@@ -424,7 +424,7 @@ pub(crate) async fn save_state(
     let claim = holding.claim.as_mut().expect("an activation whose state is stored holds a claim");
     let image = body.image(&claim.slots).map_err(CommitError::Unfit)?;
     kernel.commit_turn(&activation.id, claim, image, Vec::new(), deadline).await?;
-    activation.unsaved.saved();
+    activation.owes_nothing();
     Ok(())
 }
 

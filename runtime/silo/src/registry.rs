@@ -97,6 +97,11 @@ impl Registry {
         self.kinds.values().map(|k| k.contract)
     }
 
+    /// How many activations owe the store a commit.
+    pub fn unsaved(&self) -> usize {
+        self.kinds.values().map(|kind| kind.behind.unsaved()).sum()
+    }
+
     /// Whether any kind is durable.
     pub fn has_durable(&self) -> bool {
         self.kinds.values().any(|kind| kind.durable)
