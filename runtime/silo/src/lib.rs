@@ -75,6 +75,7 @@ mod pending;
 mod placing;
 mod registry;
 mod reminders;
+mod reply;
 mod routes;
 pub mod rows;
 mod saving;
