@@ -235,6 +235,13 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 200,
     },
     Mutant {
+        id: "m45",
+        what: "the slots of a state are committed one by one before it, and not in its batch",
+        site: "runtime/silo/src",
+        killer: Killer::Story { names: &["torn-slots"], checker: "P3" },
+        seeds: 200,
+    },
+    Mutant {
         id: "m46",
         what: "a silo takes a table that has gone back for the truth",
         site: "runtime/core/src/membership",

@@ -10,5 +10,6 @@ pub mod inside;
 pub mod purse;
 pub mod stories;
 pub mod travel;
+pub mod vault;
 pub mod views;
 pub mod workload;

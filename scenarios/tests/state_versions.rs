@@ -126,7 +126,7 @@ fn a_state_of_a_newer_program_is_refused_and_left_as_it_is() {
             let failure = purse.put(1).await.expect_err("it cannot be read").failure().cloned();
             let failure = failure.expect("of the runtime");
             assert!(
-                matches!(&failure, Failure::NewerState { stored: 3, known: 1, actor } if actor.key() == "p")
+                matches!(&failure, Failure::NewerState { slot: None, stored: 3, known: 1, actor } if actor.key() == "p")
             );
             assert_eq!((failure.happened(), failure.may_retry()), (Happened::No, false));
         }

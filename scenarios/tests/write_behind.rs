@@ -6,8 +6,11 @@ use quark::{
     ActorContext, Deserialize, Failure, Happened, Reminder, Schedule, Serialize, Silo, SiloBuilder,
     SiloConfig,
 };
-use quark_core::{Instant, WallTime};
+use quark_core::{ActorId, WallTime};
 use quark_sim::{Config, World};
+use quark_testkit::checkers::{Checker, WriteBehindLoss};
+use quark_testkit::history::{ClientEvent, Op, Outcome};
+use quark_testkit::recorder::Recorder;
 use quark_testkit::sim::SimCluster;
 use quark_testkit::stage::Stage;
 use std::future::IntoFuture;
@@ -72,7 +75,8 @@ fn in_world<F: Future<Output = ()>>(
     story: impl FnOnce(SimCluster) -> F,
 ) {
     let mut world = World::new(Config::calm(seed));
-    let cluster = SimCluster::new(world.handle(), "behind", Arc::new(describe), None);
+    let recorder = Recorder::of_world(&world.handle());
+    let cluster = SimCluster::new(world.handle(), "behind", Arc::new(describe), Some(recorder));
     world.block_on(async {
         cluster.start_all(names).await;
         while !cluster.has_converged() {
@@ -101,25 +105,19 @@ async fn stored(cluster: &SimCluster, reader: &str) -> u64 {
     record.map_or(0, |record| quark::stored::load_state::<Hits>(&record.value).expect("a state").count)
 }
 
-/// Every acknowledged hit with its time. The checker of what may be lost.
-#[derive(Default)]
-struct Acknowledged(Vec<(Instant, u64)>);
-
-impl Acknowledged {
-    fn note(&mut self, at: Instant, count: u64) {
-        self.0.push((at, count));
-    }
-
-    /// Checks what is left after a crash: whatever was acknowledged an interval before it, and nothing that never was.
-    /// Returns how many acknowledged hits were lost.
-    fn check(&self, crashed_at: Instant, left: u64) -> u64 {
-        let last = self.0.last().map_or(0, |(_, count)| *count);
-        let old = self.0.iter().filter(|(at, _)| crashed_at.since(*at) >= INTERVAL);
-        let kept = old.map(|(_, count)| *count).max().unwrap_or(0);
-        assert!(left >= kept, "{kept} were acknowledged an interval before the crash, and {left} are left");
-        assert!(left <= last + 1, "{left} are left of {last}");
-        last.saturating_sub(left)
-    }
+/// Asks for one thing, and has it written down.
+async fn noted(
+    cluster: &SimCluster,
+    op_id: u64,
+    op: Op,
+    call: impl IntoFuture<Output = Result<u64, quark::CallError>>,
+) -> u64 {
+    let recorder = cluster.recorder().expect("there is one");
+    let actor = ActorId::new("hits", "h").expect("valid");
+    recorder.client(ClientEvent::Invoked { client: 1, op_id, actor, op });
+    let count = call.await.expect("serves");
+    recorder.client(ClientEvent::Returned { op_id, outcome: Outcome::Ok(count) });
+    count
 }
 
 #[test]
@@ -139,6 +137,29 @@ fn a_reply_does_not_wait_and_many_turns_are_one_commit() {
 }
 
 #[test]
+fn a_silo_says_how_many_activations_owe_a_commit() {
+    in_world(7, &["a"], kinds, |cluster| async move {
+        let silo = first(&cluster);
+        let hits = |key: &str| silo.client().actor::<Hits>(key);
+        assert_eq!(silo.status().unsaved, 0);
+        for key in ["h", "i", "h", "j"] {
+            hits(key).hit().await.expect("serves");
+        }
+        assert_eq!(silo.status().unsaved, 3);
+        hits("i").hit().idempotency_key(7).await.expect("it commits");
+        assert_eq!(silo.status().unsaved, 2);
+        hits("j").hit_and_panic().await.expect_err("panics");
+        assert_eq!(silo.status().unsaved, 1, "what is lost is not owed any more");
+        cluster.world().begin_store_outage();
+        cluster.sleep(INTERVAL * 10).await;
+        assert_eq!(silo.status().unsaved, 1, "the store is dark");
+        cluster.world().end_store_outage();
+        cluster.sleep(Duration::from_secs(6)).await;
+        assert_eq!((silo.status().unsaved, stored(&cluster, "a").await), (0, 2));
+    });
+}
+
+#[test]
 fn a_crash_loses_at_most_the_interval_and_sometimes_something() {
     let mut lost_most = 0;
     // In a store that is well, and in one that hides the outcome of three commits in ten, applied or not.
@@ -147,19 +168,22 @@ fn a_crash_loses_at_most_the_interval_and_sometimes_something() {
         in_world(seed, &["a"], kinds, |cluster| async move {
             let hits = cluster.client("outside").await.actor::<Hits>("h");
             cluster.world().set_store_indeterminate(hidden_ppm, 500_000);
-            let mut acknowledged = Acknowledged::default();
-            let lives = Duration::from_millis(300 + 97 * seed);
-            let crash_at = cluster.now() + lives;
+            let crash_at = cluster.now() + Duration::from_millis(300 + 97 * seed);
+            let (mut number, mut last) = (0, 0);
             while cluster.now() < crash_at {
-                let count = hits.hit().await.expect("serves");
-                acknowledged.note(cluster.now(), count);
+                number += 1;
+                last = noted(&cluster, number, Op::Add(1), hits.hit()).await;
                 cluster.sleep(Duration::from_millis(3)).await;
             }
             cluster.crash("a");
-            let crashed_at = cluster.now();
             cluster.start("a").await.expect("starts again");
-            let left = first(&cluster).client().actor::<Hits>("h").count().await.expect("serves");
-            *lost = (*lost).max(acknowledged.check(crashed_at, left));
+            let hits = first(&cluster).client().actor::<Hits>("h");
+            let left = noted(&cluster, number + 1, Op::Read, hits.count()).await;
+            let checker = WriteBehindLoss { interval: INTERVAL, commit_time_max: Duration::ZERO };
+            let verdict = checker.check(&cluster.recorder().expect("there is one").history());
+            assert_eq!(verdict.violations, [], "seed {seed}");
+            assert_eq!(verdict.examined as u64, number + 1);
+            *lost = (*lost).max(last - left);
         });
     }
     assert!(lost_most > 10, "the crashes came inside of the interval: {lost_most}");

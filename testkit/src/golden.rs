@@ -23,9 +23,11 @@ use book::Book;
 use bytes::Bytes;
 use quark::Actor;
 use quark::rows::RowKind;
-use quark::stored::load_state;
+use quark::stored::{load_state, open};
+use quark_core::ActorId;
 use serde::Serialize;
 use serde_json::Value;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// A file of golden records, held against today's code kind by kind.
@@ -90,6 +92,30 @@ impl Golden {
         self.book.check(A::KIND, A::STATE_VERSION, samples, |record| {
             load_state::<A>(record).map(|state| json(&state)).map_err(|error| error.to_string())
         });
+    }
+
+    /// Checks the slots of a kind's state, each under `{kind}/{slot}`: that every record loads as what the file says, and
+    /// that today's code still encodes the slots of these samples as it did. What [`Golden::actor`] checks is the rest of
+    /// the state.
+    ///
+    /// Panics: if a slot of a sample cannot be encoded, or JSON cannot hold it.
+    pub fn slots<A: Actor>(&mut self, samples: &[(&'static str, A)]) {
+        let nobody = ActorId::new(A::KIND, "golden").expect("a kind is valid");
+        for slot in A::SLOTS {
+            let json = |state: &A| (slot.to_json)(state).map_err(|error| error.to_string());
+            let samples = samples.iter().map(|(name, state)| {
+                let fails =
+                    |error: &dyn Display| -> ! { panic!("slot `{}` of sample `{name}`: {error}", slot.name) };
+                let record = (slot.encode)(state).unwrap_or_else(|error| fails(&error));
+                (*name, record, json(state).unwrap_or_else(|error| fails(&error)))
+            });
+            self.book.check(&format!("{}/{}", A::KIND, slot.name), slot.version, samples, |record| {
+                let (version, content) = open(record).map_err(|error| error.to_string())?;
+                let mut state = A::create(&nobody);
+                (slot.load)(&mut state, version, content).map_err(|error| error.to_string())?;
+                json(&state)
+            });
+        }
     }
 
     /// Checks a kind of the runtime's rows, which have one version. The samples are what they mean.

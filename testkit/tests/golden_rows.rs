@@ -1,6 +1,7 @@
 //! The rows that the runtime has written into databases out there, which today's code has to read and write alike.
 
 use quark::rows::RowKind;
+use quark::{Deserialize, Serialize, Slot};
 use quark_core::membership::rows::{self, StoredRow};
 use quark_core::membership::table::{LeaseRow, SCHEMA, SiloRow, Tenure, ViewRow};
 use quark_core::view::Status;
@@ -8,6 +9,23 @@ use quark_core::{Generation, SiloId, SiloName, Version, ViewVersion};
 use quark_testkit::golden::Golden;
 use serde_json::json;
 use std::time::Duration;
+
+/// A slot as it is first, and one that has had another shape.
+#[quark::state]
+#[derive(Default, Serialize, Deserialize)]
+struct Shelf {
+    plain: Slot<Vec<String>>,
+    #[quark(name = "of-version-2", version = 2, upgrades(u32))]
+    counted: Slot<u64>,
+}
+
+#[quark::actor(kind = "slot", durable)]
+impl Shelf {
+    fn put(&mut self, title: String) {
+        self.plain.push(title);
+        *self.counted += 1;
+    }
+}
 
 #[test]
 fn the_runtime_s_own_rows_are_what_they_were() {
@@ -47,6 +65,10 @@ fn the_runtime_s_own_rows_are_what_they_were() {
     });
     golden.row(RowKind::Letter, [("a payment", letter)]);
     golden.row(RowKind::LetterMark, [("a sender's last", json!({ "epoch": 300, "number": 70_000 }))]);
+    let mut shelf = Shelf::default();
+    shelf.put("Emma".into());
+    *shelf.counted += 299;
+    golden.slots(&[("a default", Shelf::default()), ("some content", shelf)]);
     membership(&mut golden);
     golden.finish();
 }
@@ -91,4 +113,5 @@ fn a_row_s_kind_is_known_by_its_name() {
     check("~seen/a0.7/account/alice", Some(RowKind::LetterMark));
     check("state", None);
     check("mark", None);
+    check("s/history", None);
 }

@@ -42,6 +42,9 @@ pub enum Report {
 pub struct Counters {
     /// Activations here.
     pub activations: usize,
+    /// Those of them whose state is acknowledged and not stored yet.
+    #[serde(default)]
+    pub unsaved: usize,
     /// Calls issued here that wait for their outcome.
     pub pending: usize,
     /// Turns run since the start.
@@ -70,6 +73,7 @@ impl From<quark::SiloStatus> for Counters {
     fn from(status: quark::SiloStatus) -> Self {
         Self {
             activations: status.activations,
+            unsaved: status.unsaved,
             pending: status.pending,
             turns: status.turns,
             commits: status.commits,

@@ -50,7 +50,7 @@ fn actor_items(options: &Options, block: &ActorBlock) -> TokenStream {
         pub struct #reference(::quark::generated::ActorHandle);
 
         #[allow(
-            dead_code, deprecated, private_interfaces, unused_variables, clippy::all, clippy::pedantic,
+            dead_code, deprecated, private_interfaces, unused_imports, unused_variables, clippy::all, clippy::pedantic,
             reason = "what the macro writes answers to the macro's tests, not to the user's lints"
         )]
         const _: () = {
@@ -156,6 +156,7 @@ fn actor_impl(options: &Options, block: &ActorBlock, reference: &Ident) -> Token
     let span = span_of(actor);
     let (handle, bytes, version) = (local("handle"), local("bytes"), local("version"));
     let current = schema.version;
+    let slots = slots(actor);
     let create = quote_spanned!(span=> <#actor as ::core::default::Default>::default());
     let (encode, decode) = if durable {
         (
@@ -172,13 +173,17 @@ fn actor_impl(options: &Options, block: &ActorBlock, reference: &Ident) -> Token
     let on_deactivate = block.on_deactivate.as_ref().map(on_deactivate);
     let call_mut = dispatch(&block.methods, false);
     let call_ref = dispatch(&block.methods, true);
+    let no_slots = (!durable).then(|| no_slots(kind, actor));
     quote! {
+        #no_slots
+
         impl ::quark::generated::Actor for #actor {
             const KIND: &'static str = #kind;
             const DURABLE: bool = #durable;
             const PLACEMENT: ::quark::generated::Placement = #placement;
             const SAVE: ::quark::generated::Save = #save;
             const STATE_VERSION: u32 = #current;
+            const SLOTS: &'static [::quark::generated::SlotField<Self>] = #slots;
 
             type Ref = #reference;
 
@@ -213,8 +218,27 @@ fn actor_impl(options: &Options, block: &ActorBlock, reference: &Ident) -> Token
     }
 }
 
+/// The list of the state's slots, which its own macro has written if it has any.
+fn slots(actor: &Type) -> TokenStream {
+    let table = quote_spanned!(span_of(actor)=> ::quark::generated::SlotsOf::<#actor>::TABLE);
+    quote! {{
+        use ::quark::generated::WithoutSlots as _;
+        #table
+    }}
+}
+
+/// A state that is not stored has none.
+fn no_slots(kind: &str, actor: &Type) -> TokenStream {
+    let refusal = format!(
+        "`{kind}` is not stored and cannot have slots: add `durable` (or `write_behind`, or `save`), or write the fields \
+         without `Slot<..>`"
+    );
+    let table = slots(actor);
+    quote_spanned!(span_of(actor)=> const _: () = ::core::assert!(#table.is_empty(), #refusal);)
+}
+
 /// One arm for each version, and a chain of functions that leads from each to the next.
-fn decode_state(schema: &Schema, actor: &Type, version: &Ident, bytes: &Ident) -> TokenStream {
+pub fn decode_state(schema: &Schema, actor: &Type, version: &Ident, bytes: &Ident) -> TokenStream {
     let current = schema.version;
     let shapes: Vec<&Type> = schema.upgrades.iter().chain([actor]).collect();
     let step = |version: usize| format_ident!("from_{version}");
@@ -344,12 +368,13 @@ fn fields(method: &Method) -> Vec<&Ident> {
     method.arguments.iter().map(|argument| &argument.ident).collect()
 }
 
-fn local(name: &str) -> Ident {
+/// A name that no name of the author's can meet.
+pub fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
 /// Where the compiler is to point; names in the written code mean the same as everywhere else in it.
-fn span_of(source: &impl Spanned) -> Span {
+pub fn span_of(source: &impl Spanned) -> Span {
     Span::call_site().located_at(source.span())
 }
 

@@ -16,6 +16,8 @@ mod options;
 mod problems;
 mod saving;
 mod schema;
+mod slots;
+mod state;
 mod tokens;
 
 use proc_macro::TokenStream;
@@ -71,6 +73,8 @@ use proc_macro::TokenStream;
 ///
 /// # The stored state
 ///
+/// Parts of a state that are large and change seldom can be rows of their own: [`macro@state`].
+///
 /// A kind without `durable`, `write_behind` or `save` keeps nothing. Only `durable` promises that what was acknowledged is
 /// committed; `quark::actor::Save` says what the other two give up.
 ///
@@ -98,4 +102,38 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn actor(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::actor(options.into(), item.into()).into()
+}
+
+/// Stores the fields of a struct whose type is `Slot<..>` as rows of their own, which are written only when they have changed.
+///
+/// ```text
+/// #[quark::state]
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Account {
+///     balance: u64,
+///     history: Slot<Vec<Entry>>,
+///     #[quark(name = "photo", version = 2, upgrades(PhotoV1))]
+///     picture: Slot<Photo>,
+/// }
+///
+/// #[quark::actor(kind = "account", durable)]
+/// impl Account { .. }
+/// ```
+///
+/// It goes above the `#[derive(..)]`, which is not to see those fields: it gives each of them `#[serde(skip)]`. What
+/// `#[quark::actor]` stores for the struct is then a record of the other fields, and a record for each slot; `quark::Slot`
+/// says when. Without this attribute a struct with a slot does not compile.
+///
+/// On a field:
+///
+/// | option of `#[quark(..)]` | meaning |
+/// | --- | --- |
+/// | `name = ".."` | the name in the store, which survives a rename of the field: 1 to 64 characters of `a-z 0-9 . _ -` |
+/// | `version = ..` | the version of the slot's schema, counted from 1, which is the default |
+/// | `upgrades(..)` | the shapes of the versions before it, oldest first, each made `From` the one before |
+///
+/// The type is written as `Slot<..>`, not by an alias. A state has at most 16 slots.
+#[proc_macro_attribute]
+pub fn state(options: TokenStream, item: TokenStream) -> TokenStream {
+    state::state(options.into(), item.into()).into()
 }

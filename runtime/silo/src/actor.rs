@@ -2,6 +2,7 @@
 
 use crate::call::ActorHandle;
 use crate::context::ActorContext;
+use crate::slots::SlotField;
 use bytes::Bytes;
 use quark_core::codec::CodecError;
 use quark_core::placement::Placement;
@@ -25,6 +26,8 @@ pub trait Actor: Sized + Send + Sync + 'static {
     /// The schema version of the state that this code writes, from 1 on. It is no part of the contract: silos that
     /// differ in it alone share a cluster, so that a new version can be rolled out silo by silo.
     const STATE_VERSION: u32 = 1;
+    /// The parts of the state that are rows of their own, in the order of their fields.
+    const SLOTS: &'static [SlotField<Self>] = &[];
 
     /// The typed reference that callers hold.
     type Ref: Clone + Send + Sync + 'static;

@@ -10,6 +10,7 @@ use crate::kernel::{Kernel, Phase};
 use crate::message::{Ended, Message, ReplyTo};
 use crate::observer::Event;
 use crate::saving::Lent;
+use crate::slots::Held;
 use crate::supervision::Admission;
 use quark_core::directory::Registration;
 use quark_core::lifecycle;
@@ -55,29 +56,28 @@ impl Kernel {
         if !self.lease_proven().await {
             return Err(Ended::Bounced);
         }
-        let mut state = None;
+        let (mut state, mut slots) = (None, Held::default());
         if activation.kind.durable {
-            let (claim, found) = self
-                .claim(&activation.id, activation.kind.state_version)
+            let (mut claim, found) = self
+                .claim(&activation.id, &activation.kind)
                 .await
                 .map_err(|e| Ended::Failed(e.into_failure(&activation.id)))?;
             activation.set_epoch(claim.epoch);
-            state = found;
+            (state, slots) = (found, std::mem::take(&mut claim.slots));
             // SAFETY: the turn is held exclusively from the activation's creation until it is ready.
             unsafe { activation.body.exclusive() }.1.claim = Some(claim);
         }
         activation.advance(lifecycle::Event::Claimed);
-        let make = async {
-            match state {
-                Some(record) => (activation.kind.decode)(&record),
-                None => Ok((activation.kind.create)(&activation.id)),
-            }
-        };
+        let make = async { (activation.kind.load)(&activation.id, state.as_deref(), &mut slots) };
         // Guarded: `Default`, `Deserialize` and the upgrades are the author's.
         let mut body = self
             .guarded_start(activation, make)
             .await?
             .map_err(|error| Ended::Failed(error.into_failure(&activation.id)))?;
+        // SAFETY: as above.
+        if let Some(claim) = &mut unsafe { activation.body.exclusive() }.1.claim {
+            claim.slots = slots;
+        }
         let context = context_of(self, activation, &self.lifecycle_message(&activation.id), None);
         let started = self.guarded_start(activation, body.on_activate(&context)).await?;
         started.map_err(|reason| Ended::Failed(Failure::ActivationFailed { reason }))?;
@@ -160,6 +160,7 @@ impl Kernel {
             mail.box_.drain()
         };
         activation.timers.close();
+        activation.owes_nothing();
         // SAFETY: whoever ends an activation holds its turn, and nobody will have it again.
         close_post(unsafe { activation.body.exclusive() }.1);
         activation.advance(lifecycle::Event::Ended);

@@ -6,6 +6,7 @@ use crate::control::ControlMessage;
 use crate::error::Failure;
 use crate::message::Ended;
 use crate::pending::{Pending, Polled};
+use crate::reply;
 use crate::silo::Client;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -270,7 +271,7 @@ impl Link {
 
     fn open(&self, envelope: Envelope, now: Instant) {
         match envelope.kind {
-            Kind::Reply => self.end(envelope.call, ended_of(envelope.outcome, envelope.payload)),
+            Kind::Reply => self.end(envelope.call, reply::decode(envelope.outcome, envelope.payload)),
             Kind::Control => {
                 if let Ok(ControlMessage::Gateways { members, .. }) =
                     codec::decode(&envelope.payload, CodecLimits::default())
@@ -282,19 +283,6 @@ impl Link {
             }
             _ => reached!("client.unexpected_kind"),
         }
-    }
-}
-
-/// What a reply says.
-pub(crate) fn ended_of(outcome: u8, payload: Bytes) -> Ended {
-    match outcome {
-        0 => Ended::Ok(payload),
-        1 => Ended::App(payload),
-        2 => Ended::Failed(codec::decode(&payload, CodecLimits::default()).unwrap_or_else(|error| {
-            Failure::Indeterminate { reason: format!("an unreadable reply: {error}") }
-        })),
-        3 => Ended::Bounced,
-        other => Ended::Failed(Failure::Indeterminate { reason: format!("unknown outcome {other}") }),
     }
 }
 

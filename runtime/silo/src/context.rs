@@ -7,7 +7,6 @@ use crate::outbox::{Outbox, OutboxError};
 use crate::reminders::{ReminderError, Reminders, Tick};
 use crate::saving::{AT_THE_END, Lent, NO_TURN, SaveError};
 use crate::staging::Staging;
-use crate::stored::cannot_be_stored;
 use crate::timers::Timers;
 use quark_core::{ActorId, ActorIdError, Epoch, Instant, SiloId, WallTime};
 use quark_env::Clock;
@@ -229,8 +228,7 @@ impl ActorContext {
         if self.staging.as_ref().is_some_and(|turn| turn.outbox.has_written()) {
             return Err(SaveError::NotHere { kind: self.id.kind().into(), reason: AT_THE_END });
         }
-        let state = actor.encode_state().map_err(|error| cannot_be_stored(&self.id, "the state", error))?;
-        lent.save(&self.id, state, self.deadline).await
+        lent.save(&self.id, actor, self.deadline).await
     }
 
     /// A reference to this actor itself: for what is to be called later. Awaited within a turn it is a deadlock.

@@ -1,7 +1,7 @@
 //! The layer between an activation and the store: claim, load, commit (promises P1 and P3).
 //!
-//! An actor's partition has an `owner` row, which fences, a `state` row, and rows of what else commits with the state.
-//! A commit that leaves the state as it was writes the `mark` row instead. A claim raises the epoch and checks the
+//! An actor's partition has an `owner` row, which fences, a `state` row, a row for each slot of the state (`slots/`), and
+//! rows of what else commits with the state. A commit that leaves the state as it was writes the `mark` row instead. A claim raises the epoch and checks the
 //! state and the mark that it read, so that no commit of an earlier activation can slip in between. A commit checks the
 //! owner row, so that no activation that lost its claim can commit. No clock takes part.
 //!
@@ -13,7 +13,9 @@ use crate::inbox::{self, Inbox};
 use crate::kernel::Kernel;
 use crate::observer::Event;
 use crate::outbox::{self, LetterId, Post, Seen};
+use crate::registry::KindEntry;
 use crate::reminders::{Staged, encode_index, row as reminders};
+use crate::slots::{self, Held, Image, Unfit};
 use crate::stored;
 use bytes::Bytes;
 use quark_core::codec::{self, CodecError, CodecLimits};
@@ -57,6 +59,8 @@ pub(crate) struct Claim {
     mark_version: Option<Version>,
     /// What the store has, to skip commits that change nothing.
     committed: Option<Bytes>,
+    /// The same of the state's slots, and which of them are under way.
+    pub slots: Held,
     /// A commit whose outcome is not known yet, or nobody waited for.
     pending: Option<Pending>,
     /// The calls that have been taken.
@@ -115,10 +119,10 @@ pub(crate) enum CommitError {
     Overtaken,
     /// It did not happen: too large.
     TooLarge { what: &'static str, size: usize, limit: usize },
-    /// It did not happen: the state has no encoding that the store takes.
-    Unfit(CodecError),
-    /// It did not happen: a newer program wrote what is stored.
-    NewerState { stored: u32, known: u32 },
+    /// It did not happen: the state, or a slot of it, has no encoding that the store takes.
+    Unfit(Unfit),
+    /// It did not happen: a newer program wrote what is stored, the state or a slot of it.
+    NewerState { slot: Option<&'static str>, stored: u32, known: u32 },
     /// It did not happen: what is stored cannot be understood.
     Corrupt(String),
 }
@@ -137,14 +141,14 @@ impl CommitError {
             CommitError::Overtaken => {
                 Failure::Indeterminate { reason: "another activation committed while it was in doubt".into() }
             }
-            CommitError::Unfit(error) => stored::cannot_be_stored(actor, "the state", error),
+            CommitError::Unfit(unfit) => unfit.into_failure(actor),
             CommitError::TooLarge { what, size, limit } => Failure::TooLarge {
                 what: format!("what is to be committed for {actor}: {what}"),
                 size,
                 limit,
             },
-            CommitError::NewerState { stored, known } => {
-                Failure::NewerState { actor: actor.clone(), stored, known }
+            CommitError::NewerState { slot, stored, known } => {
+                Failure::NewerState { actor: actor.clone(), slot: slot.map(Into::into), stored, known }
             }
             CommitError::Corrupt(reason) => Failure::Corrupt { actor: actor.clone(), reason },
         }
@@ -162,12 +166,11 @@ impl Kernel {
         WriteId(self.env.entropy.u128("write-id"))
     }
 
-    /// Takes the actor over: a new epoch, and its state, in one read and one commit. `known` is the newest schema version of
-    /// the state that this program understands.
+    /// Takes the actor over: a new epoch, its state, and the slots of its kind, in one read and one commit.
     pub(crate) async fn claim(
         &self,
         actor: &ActorId,
-        known: u32,
+        kind: &KindEntry,
     ) -> Result<(Claim, Option<Bytes>), CommitError> {
         let partition = partition_of(actor);
         for _ in 0..CLAIMS_MAX {
@@ -178,12 +181,14 @@ impl Kernel {
             let row = |name: &str| rows.iter().find(|r| &*r.key.row == name);
             if let Some(record) = row(STATE) {
                 let (stored, _) = stored::open(&record.value).map_err(|e| corrupt(actor, &e))?;
+                let known = kind.state_version;
                 // Before the owner row is taken, lest a silo of the newer version be fenced for nothing.
                 if stored > known {
                     reached!("durable.newer_state");
-                    return Err(CommitError::NewerState { stored, known });
+                    return Err(CommitError::NewerState { slot: None, stored, known });
                 }
             }
+            let slots = slots::found(&rows, &kind.slots)?;
             let owner = row(OWNER).map(|r| decode_owner(actor, r)).transpose()?;
             let claims = owner.as_ref().map_or(0, |o| o.claims) + 1;
             let value =
@@ -216,6 +221,7 @@ impl Kernel {
                         state_version: state.map(|r| r.version),
                         mark_version: row(MARK).map(|r| r.version),
                         committed: state.map(|r| r.value.clone()),
+                        slots,
                         pending: None,
                         inbox,
                         reminders,
@@ -273,12 +279,12 @@ impl Kernel {
         self.env.store.scan(range, PAGE).await
     }
 
-    /// Commits a turn's state, and with it what else the turn writes. `Ok(None)` if there is nothing to write.
+    /// Commits what an actor is after a turn, and with it what else the turn writes. `Ok(None)` if there is nothing to write.
     pub(crate) async fn commit_turn(
         &self,
         actor: &ActorId,
         claim: &mut Claim,
-        state: Bytes,
+        image: Image,
         ops: Vec<Op>,
         deadline: Instant,
     ) -> Result<Option<Version>, CommitError> {
@@ -290,12 +296,22 @@ impl Kernel {
             CommitError::Overtaken => CommitError::Fenced,
             error => error,
         })?;
+        let Image { state, slots: mut changes } = image;
+        claim.slots.keep_unlike(&mut changes);
         let unchanged = claim.committed.as_ref() == Some(&state);
-        if unchanged && ops.is_empty() {
+        if unchanged && ops.is_empty() && changes.is_empty() {
             return Ok(None);
         }
         let mut batch = Batch::new(claim.partition.clone(), self.write_id());
         batch.ops = ops;
+        for slot in claim.slots.begin(changes) {
+            if mutant!("m45") {
+                let alone = Batch { ops: vec![slot], ..Batch::new(claim.partition.clone(), self.write_id()) };
+                let _ = self.env.store.commit(alone).await;
+            } else {
+                batch.ops.push(slot);
+            }
+        }
         if !mutant!("m03") {
             batch = batch.expect_version(OWNER, claim.owner_version);
             for (name, version) in [(STATE, claim.state_version), (MARK, claim.mark_version)] {
@@ -360,6 +376,7 @@ impl Kernel {
                 if let Some(staged) = done.reminders {
                     staged.apply(Arc::make_mut(&mut claim.reminders));
                 }
+                claim.slots.committed();
                 match done.state {
                     None => claim.mark_version = Some(version),
                     Some(state) => (claim.state_version, claim.committed) = (Some(version), Some(state)),
@@ -374,6 +391,7 @@ impl Kernel {
                 // What is refused now says nothing of an earlier attempt.
                 if !was_in_doubt {
                     claim.pending = None;
+                    claim.slots.refused();
                 }
                 Err(error)
             }

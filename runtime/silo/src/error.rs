@@ -180,16 +180,19 @@ pub enum Failure {
     /// The caller withdrew the call before it ran. Did it happen: no.
     #[error("the call was withdrawn before it ran")]
     Cancelled,
-    /// A newer program wrote the state of the actor, and this silo's cannot read it; what is stored is untouched. Did it
+    /// A newer program wrote the state of the actor, or one of its slots, and this silo's cannot read it; what is stored is untouched. Did it
     /// happen: no. Retry: once a silo of the newer version hosts the actor. If the newer program was withdrawn for good,
     /// restore a backup from before it: there is no way down.
     #[error(
-        "the state of {actor} has version {stored} of its schema, this silo knows up to {known}: start silos of the \
-         newer version"
+        "{} of {actor} has version {stored} of its schema, this silo knows up to {known}: start silos of the newer \
+         version",
+        .slot.as_deref().map_or_else(|| "the state".to_owned(), crate::slots::called)
     )]
     NewerState {
         /// The actor.
         actor: ActorId,
+        /// The slot; `None` for the rest of the state.
+        slot: Option<String>,
         /// The schema version of what is stored.
         stored: u32,
         /// The newest that this silo knows.

@@ -9,6 +9,7 @@ pub use crate::actor::{
 };
 pub use crate::call::{ActorHandle, Call};
 pub use crate::context::ActorContext;
+pub use crate::slots::{FieldUnderQuarkState, SLOTS_MAX, Slot, SlotField, SlotsOf, Slotted, WithoutSlots};
 pub use bytes::Bytes;
 pub use quark_core::codec::{self, CodecError};
 pub use quark_core::placement::Placement;
@@ -113,6 +114,22 @@ pub fn decode_old_state<T: Loadable>(bytes: &[u8]) -> Result<T, CodecError> {
 /// One step from an earlier version to the next.
 pub fn upgrade_state<Old, New: UpgradedFrom<Old>>(old: Old) -> New {
     New::from(old)
+}
+
+/// Names the content of a slot.
+pub fn slot_stamp<T>(slot: &Slot<T>) -> u64 {
+    slot.stamp()
+}
+
+/// Encodes a slot: a record of this schema version.
+pub fn encode_slot<T: Storable>(slot: &Slot<T>, version: u32) -> Result<Bytes, CodecError> {
+    stored::seal(&**slot, version)
+}
+
+/// What a slot holds, as JSON.
+pub fn slot_to_json<T: Storable>(slot: &Slot<T>) -> Result<Value, CodecError> {
+    serde_json::to_value(&**slot)
+        .map_err(|error| malformed::<T>(format_args!("JSON cannot hold it: {error}")))
 }
 
 /// A version that the kind never had.

@@ -364,16 +364,19 @@ pub(crate) async fn commit(
     staged.writes(&mut ops).map_err(|error| too_large("the reminders", error))?;
     let mut mail =
         claim.mail_of(staging, ended, &mut ops).map_err(|error| too_large("the letters", error))?;
-    // One for the state.
-    if ops.len() >= BATCH_OPS_MAX {
-        let what = format!("the list of reminders and letters that a turn of {} has set", activation.id);
-        return Err(Failure::TooLarge { what, size: ops.len(), limit: BATCH_OPS_MAX - 1 });
-    }
     if ops.is_empty() && activation.kind.save != Save::EachTurn {
         kernel.mark_unsaved(activation);
         return Ok(());
     }
-    let state = body.encode_state().map_err(|error| too_large("the state", error))?;
+    let image = body.image(&claim.slots).map_err(|unfit| unfit.into_failure(&activation.id))?;
+    // One for the state, and one for each slot.
+    let limit = BATCH_OPS_MAX - 1 - image.slots.len();
+    if ops.len() > limit {
+        let beside = if image.slots.is_empty() { "" } else { ", beside its slots" };
+        let what =
+            format!("the list of reminders and letters that a turn of {} has set{beside}", activation.id);
+        return Err(Failure::TooLarge { what, size: ops.len(), limit });
+    }
     let firing = staging.and_then(|turn| turn.reminders.firing());
     let mut index = staged.index_rows(&activation.id, &claim.reminders, firing);
     index.extend(mail.wake_row(kernel, &activation.id, claim));
@@ -382,9 +385,9 @@ pub(crate) async fn commit(
         .put_in_index(&index, message.deadline)
         .await
         .map_err(|error| error.into_failure(&activation.id))?;
-    match kernel.commit_turn(&activation.id, claim, state, ops, message.deadline).await {
+    match kernel.commit_turn(&activation.id, claim, image, ops, message.deadline).await {
         Ok(_) => {
-            activation.unsaved.saved();
+            activation.owes_nothing();
             if let Some(taken) = taken {
                 claim.inbox.committed(taken);
             }
@@ -419,9 +422,9 @@ pub(crate) async fn save_state(
     let (body, holding) = unsafe { activation.body.exclusive() };
     let body = body.as_ref().expect("a turn runs only after the body is in place");
     let claim = holding.claim.as_mut().expect("an activation whose state is stored holds a claim");
-    let state = body.encode_state().map_err(CommitError::Unfit)?;
-    kernel.commit_turn(&activation.id, claim, state, Vec::new(), deadline).await?;
-    activation.unsaved.saved();
+    let image = body.image(&claim.slots).map_err(CommitError::Unfit)?;
+    kernel.commit_turn(&activation.id, claim, image, Vec::new(), deadline).await?;
+    activation.owes_nothing();
     Ok(())
 }
 

@@ -1,11 +1,11 @@
 //! From frames to messages: one task reads whole batches and runs idle targets' turns in place.
 
-use crate::cluster_client::ended_of;
 use crate::control::ControlMessage;
 use crate::errands::is_errand;
 use crate::error::Failure;
 use crate::kernel::Kernel;
 use crate::message::{Ended, Message, Order, ReplyTo};
+use crate::reply;
 use crate::routes::Learned;
 use bytes::Bytes;
 use quark_core::codec::{self, CodecLimits};
@@ -136,7 +136,7 @@ impl Kernel {
     }
 
     fn open_reply(&self, envelope: Envelope) {
-        let ended = ended_of(envelope.outcome, envelope.payload);
+        let ended = reply::decode(envelope.outcome, envelope.payload);
         self.end_call(envelope.call, ended);
     }
 

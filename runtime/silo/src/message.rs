@@ -83,15 +83,3 @@ impl From<Failure> for Ended {
         Ended::Failed(failure)
     }
 }
-
-impl Ended {
-    /// The number on the wire.
-    pub fn code(&self) -> u8 {
-        match self {
-            Ended::Ok(_) => 0,
-            Ended::App(_) => 1,
-            Ended::Failed(_) => 2,
-            Ended::Bounced => 3,
-        }
-    }
-}

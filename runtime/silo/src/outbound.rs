@@ -5,6 +5,7 @@ use crate::error::Failure;
 use crate::kernel::Kernel;
 use crate::message::{Ended, Message, ReplyTo};
 use crate::observer::Event;
+use crate::reply;
 use bytes::Bytes;
 use quark_core::directory::Registration;
 use quark_core::wire::{CallId, Envelope, Kind, Lane};
@@ -93,14 +94,7 @@ impl Kernel {
 
     /// Sends a reply. A void result is a success with an empty payload, never an absence.
     pub(crate) fn send_reply(&self, to: SiloId, call: CallId, ended: Ended) {
-        let outcome = ended.code();
-        let payload = match &ended {
-            Ended::Ok(bytes) | Ended::App(bytes) => bytes.clone(),
-            Ended::Failed(failure) => {
-                codec::encode(failure, CONTROL_BYTES_MAX).expect("a failure is small and encodes")
-            }
-            Ended::Bounced => Bytes::new(),
-        };
+        let (outcome, payload) = reply::encode(&ended);
         let mut envelope = self.envelope(Kind::Reply, to, payload);
         envelope.call = call;
         envelope.outcome = outcome;

@@ -2,10 +2,9 @@
 
 use crate::actor::{Actor, Contract, Dispatch, Save};
 use crate::context::ActorContext;
+use crate::slots::{Held, Image, Listed, Unfit};
 use crate::stored::{LoadError, load_state};
 use crate::write_behind::WriteBehind;
-use bytes::Bytes;
-use quark_core::codec::CodecError;
 use quark_core::placement::Placement;
 use quark_core::{ActorId, MethodId, hash};
 use quark_env::BoxFuture;
@@ -16,7 +15,7 @@ use std::sync::Arc;
 pub(crate) trait Body: Send + Sync {
     fn call_mut<'a>(&'a mut self, ctx: &'a ActorContext, method: MethodId, args: &'a [u8]) -> Dispatch<'a>;
     fn call_ref<'a>(&'a self, ctx: &'a ActorContext, method: MethodId, args: &'a [u8]) -> Dispatch<'a>;
-    fn encode_state(&self) -> Result<Bytes, CodecError>;
+    fn image(&self, held: &Held) -> Result<Image, Unfit>;
     fn on_activate<'a>(&'a mut self, ctx: &'a ActorContext) -> BoxFuture<'a, Result<(), String>>;
     fn on_deactivate<'a>(&'a mut self, ctx: &'a ActorContext) -> BoxFuture<'a, ()>;
 }
@@ -30,8 +29,8 @@ impl<A: Actor> Body for A {
         Actor::call_ref(self, ctx, method, args)
     }
 
-    fn encode_state(&self) -> Result<Bytes, CodecError> {
-        Actor::encode_state(self)
+    fn image(&self, held: &Held) -> Result<Image, Unfit> {
+        Image::of(self, held)
     }
 
     fn on_activate<'a>(&'a mut self, ctx: &'a ActorContext) -> BoxFuture<'a, Result<(), String>> {
@@ -43,7 +42,8 @@ impl<A: Actor> Body for A {
     }
 }
 
-type Decode = fn(&[u8]) -> Result<Box<dyn Body>, LoadError>;
+/// Makes an actor of its record, if it has one, and of what the store has of its slots.
+type Load = fn(&ActorId, Option<&[u8]>, &mut Held) -> Result<Box<dyn Body>, LoadError>;
 
 /// One kind.
 pub(crate) struct KindEntry {
@@ -53,10 +53,19 @@ pub(crate) struct KindEntry {
     pub behind: WriteBehind,
     /// The newest schema of its state that this program knows.
     pub state_version: u32,
+    pub slots: Vec<Listed>,
     pub placement: Placement,
     pub contract: &'static Contract,
-    pub create: fn(&ActorId) -> Box<dyn Body>,
-    pub decode: Decode,
+    pub load: Load,
+}
+
+fn load<A: Actor>(id: &ActorId, record: Option<&[u8]>, held: &mut Held) -> Result<Box<dyn Body>, LoadError> {
+    let mut actor = match record {
+        Some(record) => load_state::<A>(record)?,
+        None => A::create(id),
+    };
+    held.load_into(&mut actor)?;
+    Ok(Box::new(actor))
 }
 
 /// All kinds, by name.
@@ -72,10 +81,10 @@ impl Registry {
             save: A::SAVE,
             behind: WriteBehind::default(),
             state_version: A::STATE_VERSION,
+            slots: A::SLOTS.iter().map(Listed::from).collect(),
             placement: A::PLACEMENT,
             contract: A::contract(),
-            create: |id| Box::new(A::create(id)),
-            decode: |record| Ok(Box::new(load_state::<A>(record)?)),
+            load: load::<A>,
         };
         self.kinds.insert(A::KIND, Arc::new(entry));
     }
@@ -86,6 +95,11 @@ impl Registry {
 
     pub fn contracts(&self) -> impl Iterator<Item = &'static Contract> + '_ {
         self.kinds.values().map(|k| k.contract)
+    }
+
+    /// How many activations owe the store a commit.
+    pub fn unsaved(&self) -> usize {
+        self.kinds.values().map(|kind| kind.behind.unsaved()).sum()
     }
 
     /// Whether any kind is durable.

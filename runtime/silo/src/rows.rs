@@ -1,8 +1,8 @@
 //! What the runtime's own rows say, in JSON: for people who look into a store, and for tests that hold today's code to
 //! what earlier code has written.
 //!
-//! An actor's state is no row of this kind: its record is read by [`stored`](crate::stored). Nor are those of the
-//! membership table, which are [`quark_core::membership::rows`].
+//! An actor's state is no row of this kind, and neither are its slots (`s/{name}`): their records are opened by
+//! [`stored`](crate::stored). Nor are those of the membership table, which are [`quark_core::membership::rows`].
 
 use crate::durable::OwnerRow;
 use crate::inbox::{self, Taken};
@@ -44,7 +44,7 @@ impl RowKind {
         RowKind::ReminderIndex,
     ];
 
-    /// The kind of a row by its name; `None` for a state, a mark, and whatever is not an actor's.
+    /// The kind of a row by its name; `None` for a state, a slot, a mark, and whatever is not an actor's.
     ///
     /// ```
     /// use quark::rows::RowKind;

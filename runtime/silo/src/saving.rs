@@ -5,10 +5,11 @@
 //! puts it back also when nobody polls it any more. One that is left half done somewhere costs its activation, and never
 //! makes the next turn wait.
 
+use crate::actor::Actor;
 use crate::durable::{Claim, CommitError};
 use crate::error::Failure;
 use crate::kernel::Kernel;
-use bytes::Bytes;
+use crate::slots::Image;
 use parking_lot::Mutex;
 use quark_core::{ActorId, Instant, reached};
 use std::sync::Arc;
@@ -78,20 +79,21 @@ impl Lent {
         Self { kernel, at_the_end, claim: Mutex::new(Place::Here(claim)), fenced: AtomicBool::new(false) }
     }
 
-    /// Commits this state.
-    pub async fn save(&self, actor: &ActorId, state: Bytes, deadline: Instant) -> Result<(), SaveError> {
-        let not_here = |reason| SaveError::NotHere { kind: actor.kind().into(), reason };
+    /// Commits this actor as it is.
+    pub async fn save<A: Actor>(&self, id: &ActorId, actor: &A, deadline: Instant) -> Result<(), SaveError> {
+        let not_here = |reason| SaveError::NotHere { kind: id.kind().into(), reason };
         if self.at_the_end {
             return Err(not_here(AT_THE_END));
         }
         let mut saving = self.begin().map_err(not_here)?;
         let claim = saving.claim.as_mut().expect("it has just been put there");
-        let saved = self.kernel.commit_turn(actor, claim, state, Vec::new(), deadline).await;
+        let image = Image::of(actor, &claim.slots).map_err(|unfit| unfit.into_failure(id))?;
+        let saved = self.kernel.commit_turn(id, claim, image, Vec::new(), deadline).await;
         if saved.as_ref().is_err_and(CommitError::is_fenced) {
             reached!("saving.fenced");
             self.fenced.store(true, Ordering::Relaxed);
         }
-        saved.map(|_| ()).map_err(|error| error.into_failure(actor).into())
+        saved.map(|_| ()).map_err(|error| error.into_failure(id).into())
     }
 
     fn begin(&self) -> Result<Saving<'_>, &'static str> {

@@ -212,6 +212,7 @@ impl Silo {
             early: kernel.early.len(),
             timers: kernel.timers.len(),
             letters: kernel.letters.load(Ordering::Relaxed),
+            unsaved: kernel.registry.unsaved(),
             routes: kernel.routes.lock().len(),
             turns: kernel.stats.turns.load(Ordering::Relaxed),
             commits: kernel.stats.commits.load(Ordering::Relaxed),
@@ -336,6 +337,8 @@ pub struct SiloStatus {
     pub timers: usize,
     /// Letters of activations here that nobody has taken yet.
     pub letters: usize,
+    /// Activations of kinds with `write_behind` that owe the store a commit: what a crash now would lose something of.
+    pub unsaved: usize,
     /// Route hints.
     pub routes: usize,
     /// Turns run since the start.

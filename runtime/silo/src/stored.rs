@@ -39,14 +39,24 @@ pub enum LoadError {
     /// It is broken.
     #[error(transparent)]
     Malformed(#[from] CodecError),
+    /// The record of one of its slots is broken.
+    #[error("the slot `{name}`: {error}")]
+    Slot {
+        /// Which.
+        name: &'static str,
+        /// What is wrong with it.
+        error: CodecError,
+    },
 }
 
 impl LoadError {
     pub(crate) fn into_failure(self, actor: &ActorId) -> Failure {
         let actor = actor.clone();
         match self {
-            LoadError::Newer { stored, known } => Failure::NewerState { actor, stored, known },
-            LoadError::Malformed(error) => Failure::Corrupt { actor, reason: error.to_string() },
+            LoadError::Newer { stored, known } => Failure::NewerState { actor, slot: None, stored, known },
+            broken @ (LoadError::Malformed(_) | LoadError::Slot { .. }) => {
+                Failure::Corrupt { actor, reason: broken.to_string() }
+            }
         }
     }
 }

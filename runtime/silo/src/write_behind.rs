@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 use quark_core::turn::Begin;
 use quark_core::{Instant, reached};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -65,11 +65,11 @@ impl Unsaved {
         self.is_dirty() && now.0 >= self.since.load(Ordering::Relaxed) && self.may_try(now)
     }
 
-    /// All that there is has been committed.
-    pub fn saved(&self) {
-        self.dirty.store(false, Ordering::Release);
+    /// Nothing is owed any more. Returns whether anything was.
+    fn clear(&self) -> bool {
         self.failures.store(0, Ordering::Relaxed);
         self.not_before.store(0, Ordering::Relaxed);
+        self.is_dirty() && self.dirty.swap(false, Ordering::AcqRel)
     }
 
     /// Whether an attempt may succeed, for all that is known.
@@ -109,6 +109,8 @@ impl Unsaved {
 pub(crate) struct WriteBehind {
     queue: Mutex<Queue>,
     sweeper: Sweeper,
+    /// How many activations owe a commit.
+    unsaved: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -139,8 +141,22 @@ impl WriteBehind {
         Some((at, activation))
     }
 
+    /// How many activations owe a commit.
+    pub fn unsaved(&self) -> usize {
+        self.unsaved.load(Ordering::Relaxed)
+    }
+
     fn next(&self) -> Option<Instant> {
         self.queue.lock().due.first_key_value().map(|((at, _), _)| *at)
+    }
+}
+
+impl Activation {
+    /// All that there is has been committed, or is lost with the activation.
+    pub(crate) fn owes_nothing(&self) {
+        if self.unsaved.clear() {
+            self.kind.behind.unsaved.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -166,6 +182,7 @@ impl Kernel {
         if activation.unsaved.dirty.swap(true, Ordering::AcqRel) {
             return;
         }
+        activation.kind.behind.unsaved.fetch_add(1, Ordering::Relaxed);
         let begin = self.env.clock.now() + interval(&activation.kind) / 2;
         activation.unsaved.since.store(begin.0, Ordering::Relaxed);
         self.queue_save(activation, begin);

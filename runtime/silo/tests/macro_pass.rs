@@ -122,3 +122,57 @@ impl Old {
 fn a_deprecated_method_is_still_served() {
     assert!(Old::contract().method_named("old_way").is_some());
 }
+
+/// Slots in a struct that a macro wrote, under names that the written code uses too.
+macro_rules! stored {
+    ($name:ident, $kind:literal, $large:ident: $value:ty) => {
+        #[quark::state]
+        #[derive(Default, quark::Serialize, quark::Deserialize)]
+        struct $name {
+            small: u8,
+            $large: quark::Slot<$value>,
+            r#type: quark::Slot<Vec<$name>>,
+        }
+
+        #[quark::actor(kind = $kind, durable)]
+        impl $name {
+            fn set(&mut self, value: $value) {
+                self.$large = value.into();
+                self.small += 1;
+            }
+        }
+    };
+}
+
+stored!(Shelf, "shelf", state: String);
+stored!(Pile, "pile", bytes: (u8, Vec<u8>));
+
+/// Without slots the attribute changes nothing.
+#[quark::state]
+#[derive(Default, quark::Serialize, quark::Deserialize)]
+struct Plain(u8);
+
+#[quark::actor(kind = "plain", write_behind = "1s")]
+impl Plain {
+    fn get(&self) -> u8 {
+        self.0
+    }
+}
+
+#[test]
+fn slots_are_found_by_the_actor_whoever_wrote_the_struct() {
+    fn names<A: Actor>() -> Vec<&'static str> {
+        A::SLOTS.iter().map(|slot| slot.name).collect()
+    }
+    assert_eq!(names::<Shelf>(), ["state", "type"]);
+    assert_eq!(names::<Pile>(), ["bytes", "type"]);
+    assert_eq!(names::<Text>(), [""; 0]);
+    assert_eq!(names::<Plain>(), [""; 0]);
+    assert_eq!(names::<Old>(), [""; 0]);
+    let mut shelf = Shelf::default();
+    (Shelf::SLOTS[0].load)(&mut shelf, 1, b"\x04Emma").expect("a text");
+    assert_eq!((shelf.state.as_str(), shelf.small), ("Emma", 0));
+    assert_eq!((Shelf::SLOTS[0].to_json)(&shelf), Ok("Emma".into()));
+    assert_ne!((Shelf::SLOTS[0].stamp)(&shelf), (Shelf::SLOTS[1].stamp)(&shelf));
+    (Shelf::SLOTS[0].load)(&mut shelf, 2, b"\x04Emma").expect_err("it never had that version");
+}

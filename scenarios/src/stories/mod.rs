@@ -25,6 +25,7 @@ mod stale_replica_reads;
 mod stale_routes;
 mod store_only_partition;
 mod thousand_silos;
+mod torn_slots;
 mod wrong_clocks;
 mod zombie_silo;
 
@@ -59,6 +60,7 @@ pub fn all() -> Vec<Scenario> {
         store_only_partition::SCENARIO,
         same_key::SCENARIO,
         outbox_crash_points::SCENARIO,
+        torn_slots::SCENARIO,
         rotten_pipe::SCENARIO,
         drain_in_order::SCENARIO,
     ]

@@ -23,6 +23,7 @@ mod silos;
 #[cfg(test)]
 mod tests;
 mod views;
+mod write_behind;
 
 pub use at_most_once::AtMostOnce;
 pub use deadlines::Deadlines;
@@ -39,6 +40,7 @@ pub use one_writer::OneWriter;
 pub use outcomes::Outcomes;
 pub use placement::Placement;
 pub use views::Views;
+pub use write_behind::WriteBehindLoss;
 
 use crate::history::{History, WorldEvent};
 use quark_core::Instant;
