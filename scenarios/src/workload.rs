@@ -3,6 +3,7 @@
 use crate::bank::Account;
 use parking_lot::Mutex;
 use quark::{CallError, Client, Failure, Happened};
+use quark_core::Instant;
 use quark_testkit::history::{ClientEvent, Op, Outcome};
 use quark_testkit::story::Tale;
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ struct State {
     known: Mutex<BTreeMap<u64, Known>>,
     acknowledged: AtomicU64,
     failed: AtomicU64,
+    /// When the last deposit ended of which nobody knows: it may still run.
+    doubted: Mutex<Option<Instant>>,
     /// The last failure, for people.
     last_failure: Mutex<Option<String>>,
 }
@@ -92,7 +95,12 @@ impl Deposits {
             let _ = ended.await;
         }
         // Who is still in doubt when it stops may yet run: wait until its deadline is past everywhere.
-        story.stage.sleep(self.deadline * 2).await;
+        let mut wait = self.deadline * 2;
+        if story.stage.takes_real_time() {
+            let doubted = *self.state.doubted.lock();
+            wait = doubted.map_or(Duration::ZERO, |at| (at + wait).since(story.stage.now()));
+        }
+        story.stage.sleep(wait).await;
         for account in 0..self.accounts {
             let known = self.state.known.lock().get(&account).copied().unwrap_or_default();
             let reference = self.checker.actor::<Account>(&format!("account-{account}"));
@@ -163,6 +171,7 @@ fn note(story: &Tale, state: &State, account: u64, amount: u64, before: u64, ans
             state.failed.fetch_add(1, Ordering::Relaxed);
             *state.last_failure.lock() = Some(format!("account-{account}: {error}"));
             if happened(&error) == Happened::Unknown {
+                *state.doubted.lock() = Some(story.stage.now());
                 known.unknown += amount;
             }
         }

@@ -2,12 +2,15 @@
 
 mod freeze;
 mod network;
+mod no_store;
 mod process;
 pub mod silo;
 pub mod store;
 mod told;
+mod walls;
 
 use network::Network;
+use no_store::NoStore;
 use parking_lot::Mutex;
 use process::{Latest, Process};
 use quark::{Client, ClientConfig, ClusterClient};
@@ -28,8 +31,11 @@ use std::time::Duration;
 use store::Keeper;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use walls::Walls;
 
 const CLUSTER: &str = "stories";
+/// How far a replica is behind when it takes over.
+const LAG: Duration = Duration::from_millis(500);
 
 /// The stage. Its processes end with it.
 #[derive(Clone)]
@@ -41,19 +47,10 @@ struct Inner {
     keeper: Keeper,
     recorder: Arc<Recorder>,
     clock: TokioClock,
-    walls: Mutex<Walls>,
+    walls: Walls,
     network: Network,
     silos: Mutex<BTreeMap<String, Process>>,
     clients: Mutex<Vec<Arc<ClusterClient>>>,
-}
-
-/// By how much wall clocks are ahead of the machine's, in nanoseconds.
-#[derive(Default)]
-struct Walls {
-    /// All of them: hours that nobody has waited for.
-    all: i64,
-    /// One silo's beyond that: its clock is wrong.
-    own: BTreeMap<String, i64>,
 }
 
 impl RealStage {
@@ -61,11 +58,11 @@ impl RealStage {
     pub fn new(story: &'static str, folder: PathBuf, keeper: Keeper, recorder: Arc<Recorder>) -> Self {
         Self(Arc::new(Inner {
             story,
+            walls: Walls::in_folder(folder.clone()),
             folder,
             keeper,
             recorder,
             clock: TokioClock::new(Handle::current()),
-            walls: Mutex::default(),
             network: Network::default(),
             silos: Mutex::default(),
             clients: Mutex::default(),
@@ -114,7 +111,7 @@ impl RealStage {
                 (door, self.0.keeper.text_for(name).await)
             }
         };
-        self.write_clock(name);
+        self.0.walls.set_up(name);
         let folder = self.0.folder.to_str().expect("a path that is text");
         let settings = format!("{folder}/{SETTINGS}");
         let advertised = door.to_string();
@@ -123,7 +120,7 @@ impl RealStage {
         if std::path::Path::new(&settings).exists() {
             flags.extend(["--config", &settings]);
         }
-        let mut command = silo::command(self.0.story, &flags, &self.clock_of(name));
+        let mut command = silo::command(self.0.story, &flags, &self.0.walls.of(name));
         command.env("QUARK_STORE", &store);
         let (tell, told) = oneshot::channel();
         let ears = process::Ears {
@@ -135,19 +132,6 @@ impl RealStage {
         self.0.network.belongs(process.pid, name);
         self.0.silos.lock().insert(name.into(), process);
         told.await.unwrap_or_else(|_| Err("it ended before it served".into()))
-    }
-
-    fn clock_of(&self, name: &str) -> PathBuf {
-        self.0.folder.join(format!("clock-{name}"))
-    }
-
-    /// Says by how much a silo's wall clock is ahead, in one piece.
-    fn write_clock(&self, name: &str) {
-        let walls = self.0.walls.lock();
-        let ahead_ns = walls.all + walls.own.get(name).copied().unwrap_or(0);
-        let (path, draft) = (self.clock_of(name), self.clock_of(&format!("{name}.new")));
-        std::fs::write(&draft, ahead_ns.to_string()).expect("the folder can be written");
-        std::fs::rename(draft, path).expect("it was just written");
     }
 
     /// Which silos that still run were told of versions of a partition beyond `found`.
@@ -276,7 +260,10 @@ impl Stage for RealStage {
     fn fail_over_store(&self, _fails: &dyn Fn(&Partition) -> bool) -> BoxFuture<'static, Vec<Lost>> {
         let stage = self.clone();
         Box::pin(async move {
-            let (had, has) = stage.0.keeper.server().clone().fail_over().await;
+            let redis = stage.0.keeper.server().clone();
+            redis.cut_replica();
+            stage.sleep(LAG).await;
+            let (had, has) = redis.fail_over().await;
             let found = |partition: &String| has.get(partition).copied().unwrap_or(Version(0));
             let lost = had.iter().filter(|(partition, version)| found(partition) < **version);
             lost.map(|(partition, version)| Lost {
@@ -304,20 +291,18 @@ impl Stage for RealStage {
     }
 
     fn wall(&self) -> WallTime {
-        WallTime(self.0.clock.wall().0 + self.0.walls.lock().all)
+        self.0.walls.true_time(self.0.clock.wall())
     }
 
     fn step_wall(&self, name: &str, by_ns: i64) {
-        *self.0.walls.lock().own.entry(name.into()).or_default() += by_ns;
-        self.write_clock(name);
+        self.0.walls.step(name, by_ns);
     }
 
     fn let_pass(&self, time: Duration) -> BoxFuture<'static, ()> {
         let names: Vec<String> = self.0.silos.lock().keys().cloned().collect();
         let running = names.iter().find(|name| self.is_up(name));
         assert_eq!(running, None, "hours do not pass for somebody who runs");
-        self.0.walls.lock().all += i64::try_from(time.as_nanos()).expect("less than a century");
-        names.iter().for_each(|name| self.write_clock(name));
+        self.0.walls.let_pass(time);
         Box::pin(std::future::ready(()))
     }
 
@@ -360,32 +345,5 @@ impl Stage for RealStage {
 
     fn spawn(&self, part: BoxFuture<'static, ()>) {
         tokio::spawn(part);
-    }
-}
-
-/// A client stores nothing.
-struct NoStore;
-
-impl Store for NoStore {
-    fn read(
-        &self,
-        _: &quark_env::store::RecordKey,
-    ) -> BoxFuture<'static, Result<Option<quark_env::store::Record>, quark_env::store::StoreError>> {
-        unreachable!("a client reads nothing")
-    }
-
-    fn commit(
-        &self,
-        _: quark_env::store::Batch,
-    ) -> BoxFuture<'static, Result<quark_env::store::Committed, quark_env::store::StoreError>> {
-        unreachable!("a client commits nothing")
-    }
-
-    fn scan(
-        &self,
-        _: quark_env::store::ScanRange,
-        _: usize,
-    ) -> BoxFuture<'static, Result<Vec<quark_env::store::Record>, quark_env::store::StoreError>> {
-        unreachable!("a client scans nothing")
     }
 }

@@ -17,16 +17,18 @@ use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 /// The name of the test that is a silo process; see [`run`].
-const ENTRY: &str = "a_silo_of_the_stage";
+const ENTRY: &str = "a_silo_of_the_stage_is_nowhere_in_the_binary";
 const STORY: &str = "QUARK_STAGE_STORY";
 const FLAGS: &str = "QUARK_STAGE_FLAGS";
 const CLOCK: &str = "QUARK_STAGE_CLOCK";
+/// What makes a process a silo of the stage.
+pub const VARIABLES: [&str; 3] = [STORY, FLAGS, CLOCK];
 
 /// A command that starts one, with these flags of `quark silo`. The file at `clock` says by how many nanoseconds its wall
 /// clock is ahead.
 pub fn command(story: &str, flags: &[&str], clock: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this is a process"));
-    command.args(["--exact", ENTRY, "--ignored", "--nocapture"]);
+    command.args(["--exact", ENTRY, "--nocapture"]);
     command.env(STORY, story).env(FLAGS, json!(flags).to_string()).env(CLOCK, clock);
     command
 }

@@ -11,7 +11,6 @@ use quark_env::store::{Record, RecordKey};
 use quark_testkit::stage::Dark;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Where the cluster keeps everything. Cheap to clone.
 #[derive(Clone)]
@@ -45,8 +44,6 @@ const STORE: &str = "the store";
 const PRIMARY: &str = "the primary";
 const REPLICA: &str = "the replica";
 const ON_DISK: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
-/// How far the replica is behind when it takes over.
-const LAG: Duration = Duration::from_millis(500);
 
 impl Keeper {
     /// A server that has on its disk what it acknowledges.
@@ -141,11 +138,14 @@ impl Redis {
         self.network.heal();
     }
 
-    /// The replica stops hearing of commits; a moment later the primary is cut off from everybody and killed, and the
-    /// replica is made a primary, whom nobody reaches before [`Self::light`]. Returns what each of them had.
-    pub async fn fail_over(self: Arc<Self>) -> (Counters, Counters) {
+    /// The replica hears of no more commits.
+    pub fn cut_replica(&self) {
         self.network.partition(&[&[PRIMARY], &[REPLICA]]);
-        tokio::time::sleep(LAG).await;
+    }
+
+    /// The primary is cut off from everybody and killed, and the replica is made a primary, whom nobody reaches before
+    /// [`Self::light`]. Returns what each of them had.
+    pub async fn fail_over(self: Arc<Self>) -> (Counters, Counters) {
         let callers = self.callers.lock().clone();
         callers.iter().for_each(|caller| self.cut(caller));
         blocking(move || {
