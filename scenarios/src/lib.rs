@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 pub mod bank;
+pub mod callers;
 pub mod cast;
 pub mod cli;
 pub mod corpus;

@@ -3,6 +3,7 @@
 use crate::bank::Account;
 use parking_lot::Mutex;
 use quark::{CallError, Client, Failure, Happened};
+use quark_core::Instant;
 use quark_testkit::history::{ClientEvent, Op, Outcome};
 use quark_testkit::story::Tale;
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub struct Deposits {
     ended: Vec<oneshot::Receiver<()>>,
     checker: Client,
     accounts: u64,
+    deadline: Duration,
 }
 
 #[derive(Default)]
@@ -36,6 +38,8 @@ struct State {
     known: Mutex<BTreeMap<u64, Known>>,
     acknowledged: AtomicU64,
     failed: AtomicU64,
+    /// When the last deposit ended of which nobody knows: it may still run.
+    doubted: Mutex<Option<Instant>>,
     /// The last failure, for people.
     last_failure: Mutex<Option<String>>,
 }
@@ -47,6 +51,11 @@ impl Deposits {
     /// Starts `clients` clients, each of which deposits to one account after another, as fast as it is answered and a
     /// little slower.
     pub async fn start(story: &Tale, clients: u64, accounts: u64) -> Self {
+        Self::start_with(story, clients, accounts, DEADLINE).await
+    }
+
+    /// The same with clients who give up after that time.
+    pub async fn start_with(story: &Tale, clients: u64, accounts: u64, deadline: Duration) -> Self {
         let state = Arc::new(State::default());
         let mut ended = Vec::new();
         for number in 0..clients {
@@ -55,12 +64,12 @@ impl Deposits {
             ended.push(told);
             let (part, state) = (story.clone(), state.clone());
             story.stage.spawn(Box::pin(async move {
-                deposit_until_stopped(&part, &client, number, accounts, &state).await;
+                deposit_until_stopped(&part, &client, number, (accounts, deadline), &state).await;
                 let _ = tell.send(());
             }));
         }
         let checker = story.stage.client("client-checker").await;
-        Self { state, ended, checker, accounts }
+        Self { state, ended, checker, accounts, deadline }
     }
 
     /// How many deposits were acknowledged so far.
@@ -86,13 +95,18 @@ impl Deposits {
             let _ = ended.await;
         }
         // Who is still in doubt when it stops may yet run: wait until its deadline is past everywhere.
-        story.stage.sleep(DEADLINE * 2).await;
+        let mut wait = self.deadline * 2;
+        if story.stage.takes_real_time() {
+            let doubted = *self.state.doubted.lock();
+            wait = doubted.map_or(Duration::ZERO, |at| (at + wait).since(story.stage.now()));
+        }
+        story.stage.sleep(wait).await;
         for account in 0..self.accounts {
             let known = self.state.known.lock().get(&account).copied().unwrap_or_default();
             let reference = self.checker.actor::<Account>(&format!("account-{account}"));
             let until = story.stage.now() + Duration::from_secs(60);
             let balance = loop {
-                match reference.balance().deadline(DEADLINE).await {
+                match reference.balance().deadline(self.deadline).await {
                     Ok(balance) => break Some(balance),
                     Err(_) if story.stage.now() < until => {
                         story.stage.sleep(Duration::from_millis(500)).await;
@@ -114,7 +128,13 @@ impl Deposits {
     }
 }
 
-async fn deposit_until_stopped(story: &Tale, client: &Client, number: u64, accounts: u64, state: &State) {
+async fn deposit_until_stopped(
+    story: &Tale,
+    client: &Client,
+    number: u64,
+    (accounts, deadline): (u64, Duration),
+    state: &State,
+) {
     let mut turn = 0;
     while !state.stop.load(Ordering::Relaxed) {
         turn += 1;
@@ -125,7 +145,7 @@ async fn deposit_until_stopped(story: &Tale, client: &Client, number: u64, accou
         let op_id = number << 32 | turn;
         let actor = reference.id().clone();
         record(story, || ClientEvent::Invoked { client: number, op_id, actor, op: Op::Add(amount) });
-        let answer = reference.deposit(amount).deadline(DEADLINE).await;
+        let answer = reference.deposit(amount).deadline(deadline).await;
         record(story, || ClientEvent::Returned { op_id, outcome: outcome_of(&answer) });
         note(story, state, account, amount, before, answer);
         story
@@ -151,6 +171,7 @@ fn note(story: &Tale, state: &State, account: u64, amount: u64, before: u64, ans
             state.failed.fetch_add(1, Ordering::Relaxed);
             *state.last_failure.lock() = Some(format!("account-{account}: {error}"));
             if happened(&error) == Happened::Unknown {
+                *state.doubted.lock() = Some(story.stage.now());
                 known.unknown += amount;
             }
         }

@@ -2,8 +2,9 @@
 
 use quark::Client;
 use quark_core::view::View;
-use quark_core::{Instant, SiloId};
-use quark_env::BoxFuture;
+use quark_core::{Instant, SiloId, Version, WallTime};
+use quark_env::store::{Partition, Record, RecordKey};
+use quark_env::{BoxFuture, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,28 @@ pub struct Look {
     pub turns: u64,
     /// Whether it believes that turns may run there.
     pub lease_valid: bool,
+}
+
+/// How a store goes dark for everybody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dark {
+    /// It takes what is said to it, and answers nobody: `SIGSTOP`.
+    Hangs,
+    /// Its process ends, `kill -9`; what it has acknowledged is on its disk.
+    Ends,
+}
+
+/// Commits to a partition that were acknowledged, and lost when a replica took over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lost {
+    /// The partition.
+    pub partition: Partition,
+    /// The newest version that the replica had of it.
+    pub found: Version,
+    /// The newest version that was lost. It is never given out again.
+    pub version: Version,
+    /// The silos that live and were told of a version that is lost: they, and no others, can notice.
+    pub told: Vec<String>,
 }
 
 /// A cluster that things happen to. Silos are known by name; a name's generations come and go.
@@ -54,6 +77,40 @@ pub trait Stage: Send + Sync {
 
     /// Makes this share of all requests to the store take long, in millionths, from now on. Returns whether the stage can.
     fn slow_store(&self, ppm: u32) -> bool;
+
+    /// Takes the store out of everybody's reach.
+    ///
+    /// Panics: if nobody can be cut off from it, as from a file. So do the next five.
+    fn darken_store(&self, how: Dark);
+
+    /// Ends that, or the fail-over: the future waits until the store takes connections.
+    fn light_store(&self) -> BoxFuture<'static, ()>;
+
+    /// Loses this share of the store's answers, in millionths, from now on; 0 mends that.
+    fn lose_answers(&self, ppm: u32);
+
+    /// A replica takes the place of the servers of those partitions for which `fails` holds (of all of them, where there is
+    /// one server), and lacks what was acknowledged in the last half second. The store is dark until
+    /// [`Stage::light_store`]; what it will have then can be peeked at. Returns what was lost.
+    fn fail_over_store(&self, fails: &dyn Fn(&Partition) -> bool) -> BoxFuture<'static, Vec<Lost>>;
+
+    /// A record as the store has it, seen from outside of the cluster, also while it is out of everybody else's reach.
+    fn peek(&self, key: &RecordKey) -> BoxFuture<'static, Option<Record>>;
+
+    /// The store as a silo reaches it.
+    fn store(&self, name: &str) -> BoxFuture<'static, Arc<dyn Store>>;
+
+    /// The true time of day.
+    fn wall(&self) -> WallTime;
+
+    /// Sets a silo's wall clock, and nothing else of it, so many nanoseconds ahead, or back.
+    fn step_wall(&self, name: &str, by_ns: i64);
+
+    /// Lets so much time go by, in which no silo may run: where nobody can wait for it, by setting all wall clocks ahead.
+    fn let_pass(&self, time: Duration) -> BoxFuture<'static, ()>;
+
+    /// Whether a second of the story is a second of its listener's: then it waits no longer than it must.
+    fn takes_real_time(&self) -> bool;
 
     /// A client outside of the cluster that knows all silos as gateways.
     fn client(&self, name: &str) -> BoxFuture<'static, Client>;

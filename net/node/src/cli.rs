@@ -138,7 +138,15 @@ pub struct Common {
     ///   redis+sentinel://host[:26379],host../name-of-the-primary[/db]   the server that sentinels call primary
     ///   redis-cluster://host[:6379],host..[?prefix=name]                a Redis Cluster
     ///
-    /// Several clusters share a server under different prefixes. A password on the command line can be read by everybody on
+    /// Several clusters share a server under different prefixes; a prefix belongs to the cluster (--cluster) that used it first.
+    /// More parameters, as in rediss://host?ca=/etc/ca.pem&wait_replicas=1:
+    ///
+    ///   ca=FILE              PEM file of the authorities to trust, with TLS [default: those of the operating system]
+    ///   sentinel_password=P  what the sentinels want, with redis+sentinel://; %26 for &
+    ///   wait_replicas=N      replicas that confirm a commit before it is acknowledged [default: 0]
+    ///   min_replicas=N       refuse a server whose min-replicas-to-write is less than N [default: 0]
+    ///
+    /// A password on the command line can be read by everybody on
     /// the machine (`ps`): write it into QUARK_STORE, or as `store = ".."` into the file of --config.
     // Help shows the environment's values, but not this one's.
     #[arg(long, value_name = "STORE", env = "QUARK_STORE", hide_env_values = true, verbatim_doc_comment)]
@@ -170,6 +178,13 @@ pub struct UpFlags {
     /// Print JSON lines instead of the live view
     #[arg(long)]
     pub json: bool,
+}
+
+/// `quark silo` without `quark`.
+#[derive(Parser, Debug)]
+pub struct SiloCli {
+    #[command(flatten)]
+    pub flags: SiloFlags,
 }
 
 /// Flags of `quark silo`.

@@ -7,9 +7,10 @@ use crate::settings::Settings;
 use crate::signals::{StopSignals, end_of_input};
 use crate::storage;
 use anyhow::{Context, Result, anyhow};
-use quark::Silo;
+use quark::{Silo, SiloBuilder};
 use quark_core::handshake::Hello;
 use quark_core::{SiloName, ViewVersion};
+use quark_env::{Clock, Env};
 use quark_grpc::GrpcTransport;
 use quark_tokio::{OsEntropy, TokioClock};
 use std::net::SocketAddr;
@@ -18,17 +19,32 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
+/// Who acts in a silo process, and what time it is there.
+pub struct Cast {
+    /// Adds the kinds of actors that it hosts, once the settings are in.
+    pub describe: Box<dyn FnOnce(SiloBuilder) -> SiloBuilder>,
+    /// Its clocks.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Cast {
+    /// The sample bank, by the clocks of the machine.
+    pub(crate) fn of_bank(runtime: &Handle) -> Self {
+        Self { describe: Box::new(bank::register), clock: Arc::new(TokioClock::new(runtime.clone())) }
+    }
+}
+
 /// Runs a silo until it is told to stop, or has to.
 ///
 /// Its exit code is 0 after an orderly stop, [`EXIT_NOT_STARTED`] if it never served, and [`EXIT_HAD_TO_STOP`] if the
 /// cluster went on without it.
-pub async fn run(flags: SiloFlags) -> ExitCode {
+pub async fn run(flags: SiloFlags, cast: Cast) -> ExitCode {
     let mut stop = match Stop::catch() {
         Ok(stop) => stop,
         Err(error) => return failed(&error, EXIT_NOT_STARTED),
     };
     let started = tokio::select! {
-        started = start(&flags) => started,
+        started = start(&flags, cast) => started,
         () = stop.asked() => return ExitCode::SUCCESS,
     };
     let (silo, transport) = match started {
@@ -76,7 +92,7 @@ impl Stop {
     }
 }
 
-async fn start(flags: &SiloFlags) -> Result<(Silo, Arc<GrpcTransport>)> {
+async fn start(flags: &SiloFlags, cast: Cast) -> Result<(Silo, Arc<GrpcTransport>)> {
     let settings = Settings::of_silo(&flags.common)?;
     let name = SiloName::new(&flags.name)?;
     // The port first: two processes cannot take one address, and the table wants to know it.
@@ -84,14 +100,11 @@ async fn start(flags: &SiloFlags) -> Result<(Silo, Arc<GrpcTransport>)> {
     Report::Listening { address: address.to_string() }.print();
     let advertised = flags.advertise.clone().unwrap_or_else(|| address.to_string());
     let store = storage::open(&settings).await?;
-    let runtime = Handle::current();
-    let (clock, entropy) = (TokioClock::new(runtime.clone()), OsEntropy);
-    let builder = bank::register(Silo::builder(&settings.cluster))
-        .config(settings.silo)
-        .membership(settings.membership);
+    let described = Silo::builder(&settings.cluster).config(settings.silo).membership(settings.membership);
+    let builder = (cast.describe)(described);
     let id = quark::membership::join_identity(
-        &(Arc::new(clock) as Arc<dyn quark_env::Clock>),
-        &(Arc::new(entropy) as Arc<dyn quark_env::Entropy>),
+        &cast.clock,
+        &(Arc::new(OsEntropy) as Arc<dyn quark_env::Entropy>),
         &store,
         builder.membership_config(),
         &builder.newcomer(name, &advertised),
@@ -101,7 +114,7 @@ async fn start(flags: &SiloFlags) -> Result<(Silo, Arc<GrpcTransport>)> {
     let mut config = quark_grpc::Config::new(address, hello);
     config.advertise = Some(advertised.clone());
     let transport = GrpcTransport::listen_on(listener, config)?;
-    let env = quark_tokio::world(&runtime, transport.clone(), store);
+    let env = Env { clock: cast.clock, ..quark_tokio::world(&Handle::current(), transport.clone(), store) };
     let silo = builder.start(env, &advertised).await?;
     Report::Started { id, address: address.to_string() }.print();
     Ok((silo, transport))

@@ -71,19 +71,40 @@ impl fmt::Debug for StoreChoice {
 }
 
 /// The same text without what may be the user and the password of a URL, however badly it is written: all between where
-/// they could begin and the last `@` of the line.
+/// they could begin and the last `@` of the line; and without what stands for the password of the sentinels.
 pub fn without_passwords(text: &str) -> String {
     let lines: Vec<String> = text.split('\n').map(hide).collect();
     lines.join("\n")
 }
 
 fn hide(line: &str) -> String {
+    hide_sentinel_password(&hide_user(line))
+}
+
+/// All behind the name of the parameter up to what ends it, or the URL.
+fn hide_sentinel_password(line: &str) -> String {
+    let mut parts = line.split(SENTINEL_PASSWORD);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(['&', ' ', '"', '\'', '`']).unwrap_or(part.len());
+        shown = format!("{shown}{SENTINEL_PASSWORD}..{}", &part[end..]);
+    }
+    shown
+}
+
+fn hide_user(line: &str) -> String {
+    // Of a password of the sentinels with an `@` in it, the end would be shown.
+    let line = &line
+        .find(SENTINEL_PASSWORD)
+        .map_or_else(|| line.to_owned(), |at| format!("{}{}", &line[..at], line[at..].replace('@', "%40")));
     let Some(end) = line.rfind('@') else { return line.into() };
     let after_scheme = line.find("://").map(|at| at + 3);
     let begin = after_scheme.or_else(|| line.find([':', '"', '\'', '=']).map(|at| at + 1));
     let begin = begin.filter(|begin| *begin <= end).unwrap_or(0);
     format!("{}..{}", &line[..begin], &line[end..])
 }
+
+const SENTINEL_PASSWORD: &str = "sentinel_password=";
 
 /// The variable that says it in the environment.
 pub const STORE_VARIABLE: &str = "QUARK_STORE";
@@ -117,6 +138,11 @@ mod tests {
             ("hunter2@h:1", "..@h:1"),
             ("fine\n1 | store = \"redis://hunter2@h\n  | ^", "fine\n1 | store = \"redis://..@h\n  | ^"),
             ("redis://h", "redis://h"),
+            ("redis+sentinel://h/m?sentinel_password=hunter2", "redis+sentinel://h/m?sentinel_password=.."),
+            (
+                "redis://u:hunter2@h/m?sentinel_password=hun@ter2&ca=x",
+                "redis://..@h/m?sentinel_password=..&ca=x",
+            ),
         ] {
             assert_eq!(without_passwords(text), shown);
             assert_eq!(format!("{:?}", StoreText(text.into())), shown);

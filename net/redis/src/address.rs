@@ -6,8 +6,19 @@
 //! redis+sentinel://host[:26379],host.../name-of-the-primary[/db]  whichever server the sentinels call primary
 //! redis-cluster://host[:6379],host...                             a Redis Cluster, found through any of these nodes
 //! ```
-//! `rediss+sentinel` and `rediss-cluster` are the last two with TLS. What has a meaning in URLs is written in percent
+//! `rediss+sentinel` and `rediss-cluster` are the last two with TLS. Parameters of all of them:
+//!
+//! ```text
+//! prefix=name              what all keys begin with
+//! ca=/path/of/ca.pem       who vouches for the servers, with TLS
+//! sentinel_password=..     what the sentinels want, with sentinels
+//! wait_replicas=1          how many replicas confirm a commit before it is acknowledged
+//! min_replicas=1           the least `min-replicas-to-write` that the server must have
+//! ```
+//! What has a meaning in URLs is written in percent
 //! notation: `p%40ss`. Not the `url` crate: it knows no lists of hosts.
+
+mod parameters;
 
 use crate::secret::Secret;
 use std::fmt;
@@ -55,6 +66,10 @@ pub(crate) struct Address {
     pub(crate) password: Option<Secret>,
     pub(crate) db: i64,
     pub(crate) prefix: Option<String>,
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) sentinel_password: Option<Secret>,
+    pub(crate) wait_replicas: Option<u32>,
+    pub(crate) min_replicas: Option<u32>,
 }
 
 /// Why a text is no URL of a store. Passwords are not repeated.
@@ -106,9 +121,27 @@ pub enum UrlError {
     )]
     NoPrimaryName,
     /// A parameter that means nothing.
-    #[error("`{found}` is no parameter of a Redis URL: there are `prefix`, and `db` with redis+unix://")]
+    #[error(
+        "`{found}` is no parameter of a Redis URL: there are `prefix`, `wait_replicas` and `min_replicas`, `ca` with rediss://, `sentinel_password` with redis+sentinel://, and `db` with redis+unix://"
+    )]
     Parameter {
         /// Its name.
+        found: String,
+    },
+    /// A parameter that means nothing with this scheme.
+    #[error("`{name}` means nothing in this URL: remove it, or begin the URL with {scheme}")]
+    Misplaced {
+        /// Its name.
+        name: &'static str,
+        /// The schemes with which it has a meaning.
+        scheme: &'static str,
+    },
+    /// No number of replicas.
+    #[error("`{found}` is no number of replicas for `{parameter}`: give it 0 to 99; 0 asks for none")]
+    Replicas {
+        /// Which parameter.
+        parameter: &'static str,
+        /// What was given.
         found: String,
     },
     /// A prefix that would break the layout of the keys.
@@ -144,7 +177,7 @@ impl Address {
             other => return Err(UrlError::Scheme { found: other.into() }),
         };
         let (topology, path) = kind.topology(rest)?;
-        let mut address = Self { topology, tls, user: None, password: None, db: 0, prefix: None };
+        let mut address = Self::of(topology, tls);
         if let Some(user) = user {
             let (name, password) = user.split_once(':').unwrap_or((user, ""));
             address.user = (!name.is_empty()).then(|| unescape(name, "user")).transpose()?;
@@ -154,17 +187,27 @@ impl Address {
         if !path.is_empty() {
             address.db = database(path)?;
         }
-        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-            match parameter.split_once('=').unwrap_or((parameter, "")) {
-                ("prefix", prefix) => address.prefix = Some(check_prefix(&unescape(prefix, "prefix")?)?),
-                ("db", db) if kind == Kind::Unix => address.db = database(db)?,
-                (found, _) => return Err(UrlError::Parameter { found: found.into() }),
-            }
-        }
+        parameters::apply(query, kind, &mut address)?;
         if kind == Kind::Cluster && address.db != 0 {
             return Err(UrlError::DatabaseOfCluster { found: address.db });
         }
         Ok(address)
+    }
+
+    /// Nothing but where.
+    fn of(topology: Topology, tls: bool) -> Self {
+        Self {
+            topology,
+            tls,
+            user: None,
+            password: None,
+            db: 0,
+            prefix: None,
+            ca_file: None,
+            sentinel_password: None,
+            wait_replicas: None,
+            min_replicas: None,
+        }
     }
 
     /// The servers, as they can be shown to anybody.

@@ -76,7 +76,9 @@ struct Inner {
 impl RedisStore {
     /// Connects to the server or servers of a URL. The forms of a URL are
     /// `redis://[user[:password]@]host[:port][/db][?prefix=name]` (`rediss://` with TLS), `redis+unix:///path`,
-    /// `redis+sentinel://host[:port],..../name-of-the-primary` and `redis-cluster://host[:port],...`.
+    /// `redis+sentinel://host[:port],..../name-of-the-primary` and `redis-cluster://host[:port],...`. All take the
+    /// parameters `prefix`, `wait_replicas` and `min_replicas`, those with TLS also `ca`, those with sentinels also
+    /// `sentinel_password`; each wins over the field of [`Options`] that it is named after.
     ///
     /// Blocks until all connections are up, at most for a few times [`Options::connect_timeout`].
     ///
@@ -133,8 +135,12 @@ impl RedisStore {
 }
 
 /// Everything that can be wrong before anything is sent.
-fn prepare(url: &str, options: Options) -> Result<Shared, OpenError> {
+fn prepare(url: &str, mut options: Options) -> Result<Shared, OpenError> {
     let mut address = Address::parse(url)?;
+    options.ca_file = address.ca_file.take().or(options.ca_file);
+    options.sentinel_password = address.sentinel_password.take().or(options.sentinel_password);
+    options.wait_replicas = address.wait_replicas.unwrap_or(options.wait_replicas);
+    options.min_replicas = address.min_replicas.unwrap_or(options.min_replicas);
     address.user = address.user.or_else(|| options.user.clone());
     address.password = address.password.or_else(|| options.password.clone());
     let prefix = match &address.prefix {

@@ -48,7 +48,7 @@ pub enum OpenError {
     },
     /// TLS failed.
     #[error(
-        "no TLS with {server} ({reason}): check its certificate and host name, `Options::ca_file`, and that the port is its TLS port"
+        "no TLS with {server} ({reason}): check its certificate and host name, the authorities to trust (`?ca=` in the URL, or `Options::ca_file`), and that the port is its TLS port"
     )]
     Tls {
         /// Who was asked.
@@ -125,7 +125,7 @@ pub enum OpenError {
     },
     /// The server accepts writes that too few replicas have.
     #[error(
-        "{server} has min-replicas-to-write {found}, and {wanted} is asked for: configure it, or lower `Options::min_replicas`"
+        "{server} has min-replicas-to-write {found}, and {wanted} is asked for: configure it, or lower `min_replicas` in the URL or `Options`"
     )]
     FewReplicas {
         /// Who was asked.

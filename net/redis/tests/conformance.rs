@@ -4,7 +4,8 @@ mod server;
 
 use quark_redis::{Options, RedisStore};
 use quark_testkit::store_conformance::{block_on, cases};
-use server::{Cluster, Server};
+use server::tls::Certificates;
+use server::{Cluster, Server, ask};
 use std::sync::Arc;
 
 /// The whole contract, for some seeds.
@@ -49,6 +50,19 @@ fn the_contract_holds_on_a_cluster() {
             "every node holds partitions beside the mark"
         );
     }
+}
+
+#[test]
+fn the_contract_holds_through_a_sentinel_with_tls_and_passwords() {
+    let certificates = Certificates::of(&["127.0.0.1"]);
+    let (primary, tls) = certificates.server(&["--requirepass", "first"]);
+    let further = "requirepass second\n";
+    let (_sentinel, port) = certificates.sentinel(tls, further);
+    let url = format!("rediss+sentinel://:first@127.0.0.1:{port}/main");
+    let url = format!("{url}?ca={}&sentinel_password=second", certificates.path("ca.pem"));
+    holds(RedisStore::open(&url, Options::default()).unwrap(), 51..53);
+    let clients = ask(&format!("redis://:first@127.0.0.1:{}", primary.port), &["DBSIZE"]);
+    assert_ne!(clients, redis::Value::Int(0), "the primary has it");
 }
 
 #[test]

@@ -234,7 +234,7 @@ fn a_commit_that_too_few_replicas_confirm_is_of_unknown_outcome() {
     );
     assert_eq!(read(&store, "row").as_deref(), Some("1"), "the primary has it");
     let replica = Server::start(&["--replicaof", "127.0.0.1", &port]);
-    until("the replica is in step", || (replica.info("master_link_status") == "up").then_some(()));
+    replica.wait_in_step();
     assert_eq!(surely(&store, &put(1, "row")), Version(1), "a retry finds it confirmed");
 }
 

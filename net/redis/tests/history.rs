@@ -8,7 +8,7 @@ use quark_env::store::{Batch, Partition, RecordKey, ScanRange, StoreError};
 use quark_redis::{ConnectionState, Options, RedisStore};
 use quark_testkit::store_conformance::block_on;
 use server::{Server, until};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 fn open(url: &str) -> RedisStore {
@@ -141,14 +141,12 @@ fn a_sentinel_fail_over_loses_nothing_confirmed_and_no_version_repeats() {
     let mut primary = Server::start(&[]);
     let port = primary.port.to_string();
     let replicas = [(); 2].map(|()| Server::start(&["--replicaof", "127.0.0.1", &port]));
-    let in_step = |replica: &Server| replica.info("master_link_status") == "up";
-    until("the replicas are in step", || replicas.iter().all(in_step).then_some(()));
+    replicas.iter().for_each(Server::wait_in_step);
     let sentinels = [(); 3].map(|()| Server::sentinel(primary.port, 2));
-    let knows_all = |sentinel: &Server| {
-        let info = sentinel.text(&["INFO", "sentinel"]);
-        info.contains("slaves=2") && info.contains("sentinels=3")
-    };
-    until("the sentinels know one another", || sentinels.iter().all(knows_all).then_some(()));
+    for sentinel in &sentinels {
+        sentinel.wait_for_times("+slave slave", 2);
+        sentinel.wait_for_times("+sentinel sentinel", 2);
+    }
     let hosts: Vec<_> = sentinels.iter().map(|s| format!("127.0.0.1:{}", s.port)).collect();
     let url = format!("redis+sentinel://{}/main", hosts.join(","));
     let options = Options {
@@ -195,6 +193,58 @@ fn a_sentinel_fail_over_loses_nothing_confirmed_and_no_version_repeats() {
     let health = store.health();
     assert!(health.history_broken_at > 0 && health.state == ConnectionState::Up, "{health:?}");
     assert!(newest.iter().all(|version| version.0 >= health.history_broken_at << 20), "{newest:?}");
+}
+
+#[test]
+fn a_cluster_that_promotes_a_replica_loses_nothing_but_what_it_reports() {
+    let mut cluster = server::Cluster::with_replicas(1);
+    let store = open(&cluster.url());
+    let names: Vec<_> = (0..60).map(|n| format!("p{n}")).collect();
+    let mut acknowledged: BTreeMap<(String, String), Version> = BTreeMap::new();
+    let mut newest = [Version(0); 60];
+    let (mut since, mut refused, mut reported) = (BTreeSet::new(), 0, Vec::new());
+    let is_primary = |node: &Server| node.info("role") == "master";
+    let victim = cluster.nodes.iter().position(is_primary).expect("three are");
+    for number in 0_u128.. {
+        let at = number as usize % names.len();
+        let row = format!("row {number}");
+        let is_dead = number > 600;
+        match block_on(store.commit(Batch::new(&*names[at], WriteId(number)).put(&row, "1"))) {
+            Ok(committed) => {
+                assert!(committed.version > newest[at], "{:?} after {:?}", committed.version, newest[at]);
+                newest[at] = committed.version;
+                acknowledged.insert((names[at].clone(), row), committed.version);
+                if is_dead {
+                    since.insert(at);
+                }
+            }
+            Err(StoreError::WentBack { partition, seen, found }) if is_dead => {
+                assert_eq!(seen, newest[at], "what this client was told");
+                acknowledged.retain(|(name, _), version| **name != *partition.0 || *version <= found);
+                reported.push(partition);
+            }
+            Err(StoreError::Unavailable(_) | StoreError::Indeterminate(_)) if is_dead => {
+                refused += 1;
+                // Not more often than somebody answers.
+                let _ = cluster.nodes[(victim + 1) % cluster.nodes.len()].text(&["PING"]);
+            }
+            Err(error) => panic!("{error}"),
+        }
+        if number == 600 {
+            cluster.nodes[victim].kill();
+        }
+        if since.len() == names.len() {
+            break;
+        }
+    }
+    for ((partition, row), version) in &acknowledged {
+        let record = block_on(store.read(&RecordKey::new(partition.as_str(), row))).unwrap();
+        assert_eq!(record.map(|record| record.version), Some(*version), "{partition}/{row}");
+    }
+    println!("{refused} commits were refused meanwhile; losses were reported of {reported:?}");
+    assert!(refused > 0, "nobody noticed that a third of the cluster was gone");
+    let health = store.health();
+    assert!(health.history_broken_at > 0 && health.state == ConnectionState::Up, "{health:?}");
 }
 
 #[test]

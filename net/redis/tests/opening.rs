@@ -7,10 +7,9 @@ use quark_env::Store;
 use quark_env::store::{Batch, RecordKey, ScanRange, StoreError};
 use quark_redis::{OpenError, Options, RedisStore, Secret};
 use quark_testkit::store_conformance::block_on;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use server::pretender::{old_server, pretender};
-use server::{Server, exists, free_port};
-use std::path::Path;
+use server::tls::Certificates;
+use server::{Server, free_port};
 use std::time::Duration;
 
 fn hasty() -> Options {
@@ -181,45 +180,15 @@ fn a_newer_format_is_left_alone() {
     assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
 }
 
-/// An authority, and a certificate of it for `localhost`, as files.
-fn certificates(folder: &Path) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_key = KeyPair::generate().unwrap();
-    let ca = params.self_signed(&ca_key).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let issuer = Issuer::new(params, ca_key);
-    let params = CertificateParams::new(vec!["localhost".into()]).unwrap();
-    let certificate = params.signed_by(&key, &issuer).unwrap();
-    std::fs::write(folder.join("ca.pem"), ca.pem()).unwrap();
-    std::fs::write(folder.join("cert.pem"), certificate.pem()).unwrap();
-    std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
-}
-
 #[test]
 fn tls_trusts_the_authority_that_it_is_given() {
-    let folder = tempfile::tempdir().unwrap();
-    certificates(folder.path());
-    assert!(exists(folder.path(), "key.pem"));
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    let port = free_port();
-    let arguments = [
-        "--tls-port",
-        &port.to_string(),
-        "--tls-cert-file",
-        &path("cert.pem"),
-        "--tls-key-file",
-        &path("key.pem"),
-        "--tls-ca-cert-file",
-        &path("ca.pem"),
-        "--tls-auth-clients",
-        "no",
-    ]
-    .map(String::from);
-    let server = Server::start(&arguments.each_ref().map(String::as_str));
-    let trusting = || Options { ca_file: Some(folder.path().join("ca.pem")), ..Options::default() };
+    let certificates = Certificates::of(&["localhost"]);
+    let (server, port) = certificates.server(&[]);
+    let trusting = || Options { ca_file: Some(certificates.path("ca.pem").into()), ..Options::default() };
     let url = format!("rediss://localhost:{port}");
     works(&RedisStore::open(&url, trusting()).unwrap());
+    let in_url = format!("{url}?prefix=other&ca={}", certificates.path("ca.pem"));
+    works(&RedisStore::open(&in_url, Options::default()).unwrap());
     for (url, options) in [
         (url.clone(), Options::default()), // an authority that nobody knows
         (format!("rediss://127.0.0.1:{port}"), trusting()), // a name that is not in the certificate
@@ -230,8 +199,34 @@ fn tls_trusts_the_authority_that_it_is_given() {
         let waits = url.ends_with(&server.port.to_string()) && matches!(error, OpenError::TimedOut { .. });
         assert!(waits || matches!(error, OpenError::Tls { .. }), "{url}: {error:?}");
     }
-    let options = Options { ca_file: Some(folder.path().join("key.pem")), ..Options::default() };
+    let options = Options { ca_file: Some(certificates.path("key.pem").into()), ..Options::default() };
     assert!(matches!(refused(&url, options), OpenError::CaFile { .. }));
     let options = Options { ca_file: Some("/nowhere.pem".into()), ..Options::default() };
     assert!(matches!(refused(&url, options), OpenError::CaFile { .. }));
+}
+
+#[test]
+fn sentinels_have_a_password_of_their_own() {
+    let primary = Server::start(&[]);
+    let sentinel = Server::sentinel_with(primary.port, 1, "requirepass hunter2");
+    let url = format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port);
+    for url in [url.clone(), format!("{url}?sentinel_password=wrong-hunter2")] {
+        let error = refused(&url, Options::default());
+        assert!(matches!(error, OpenError::Authentication { .. }), "{error:?}");
+    }
+    works(&RedisStore::open(&format!("{url}?sentinel_password=hunter2"), Options::default()).unwrap());
+}
+
+#[test]
+fn what_the_url_asks_for_wins_over_the_options() {
+    let server = Server::start(&[]);
+    let error = refused(&format!("{}?min_replicas=2", server.url()), Options::default());
+    assert!(matches!(error, OpenError::FewReplicas { found: 0, wanted: 2, .. }), "{error:?}");
+    let options = Options { min_replicas: 2, wait_replicas: 1, ..Options::default() };
+    let url = format!("{}?min_replicas=0&wait_replicas=0", server.url());
+    works(&RedisStore::open(&url, options).unwrap());
+    let store = RedisStore::open(&format!("{}?wait_replicas=1", server.url()), Options::default()).unwrap();
+    let outcome = block_on(store.commit(Batch::new("p", WriteId(2)).put("row", "2")));
+    let alone = matches!(&outcome, Err(StoreError::Indeterminate(why)) if why.contains("0 of 1 replicas"));
+    assert!(alone, "{outcome:?}");
 }

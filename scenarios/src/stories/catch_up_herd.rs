@@ -1,17 +1,16 @@
 //! Story 22: a whole cluster comes back after six hours, and everything is due at once.
 
 use crate::bank::Account;
-use crate::diary::{Chapter, Diary, Rhythm};
+use crate::callers::{Callers, compare};
+use crate::diary::{Chapter, Diary, Entry, Rhythm};
 use parking_lot::Mutex;
 use quark::{Client, ClientConfig, MissedPolicy, SiloBuilder};
-use quark_core::{Instant, WallTime, reached};
+use quark_core::{WallTime, reached};
 use quark_sim::Config;
-use quark_testkit::story::{Scenario, Story};
+use quark_testkit::story::{Scenario, Story, Tale};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// See its premise.
 pub const SCENARIO: Scenario = Scenario {
@@ -22,8 +21,8 @@ pub const SCENARIO: Scenario = Scenario {
     sometimes: &["schedule.missed.collapsed", "schedule.missed.skipped", "catch_up_herd.at_the_cap"],
     world,
     describe: |silo| describe(silo, &SMALL),
-    tell: |story| Box::pin(tell(story, &SMALL)),
-    anywhere: None,
+    tell: |story| Box::pin(tell_inside(story, &SMALL)),
+    anywhere: Some(|tale| Box::pin(tell(tale, &SMALL))),
     heavy: false,
 };
 
@@ -34,7 +33,8 @@ pub const LARGE: Scenario = Scenario {
               each silo fires them no faster than it is allowed to, and other calls are answered as fast as ever.",
     sometimes: &[],
     describe: |silo| describe(silo, &HUNDRED_THOUSAND),
-    tell: |story| Box::pin(tell(story, &HUNDRED_THOUSAND)),
+    tell: |story| Box::pin(tell_inside(story, &HUNDRED_THOUSAND)),
+    anywhere: None,
     heavy: true,
     ..SCENARIO
 };
@@ -60,6 +60,8 @@ const DOWN: Duration = Duration::from_secs(6 * 3600);
 /// The first occurrences come so long after the reminders were set, by when the cluster is down, and so far apart.
 const LEAD: Duration = Duration::from_secs(60);
 const SPREAD: Duration = Duration::from_secs(20);
+/// What an actor's activation may take on a busy machine.
+const ACTIVATION: Duration = Duration::from_secs(1);
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How long a calm time has to be to say how fast calls are.
 const CALM: Duration = Duration::from_secs(4);
@@ -81,33 +83,18 @@ fn describe(silo: SiloBuilder, size: &Size) -> SiloBuilder {
     silo.config(config).actor::<Diary>().actor::<Account>()
 }
 
-async fn tell(s: Story, size: &'static Size) {
-    s.given(format!("three silos, and {} diaries with {} reminders each", size.diaries, size.chapters));
-    s.cluster.start_all(&SILOS).await;
+/// In the simulator, whose silos can be looked into: also how fast each of them fires, and what that costs others.
+async fn tell_inside(s: Story, size: &'static Size) {
+    if !begin(&s, size).await {
+        return;
+    }
     let connection = s.cluster.connect("client-author", ClientConfig::default());
-    let author = connection.client();
-    let base = s.world.true_wall();
-    let mut chapters = Vec::new();
-    for diary in 0..size.diaries {
-        let these: Vec<Chapter> = (0..size.chapters).map(|n| chapter(&s, size, base, diary, n)).collect();
-        let reference = author.actor::<Diary>(&format!("diary-{diary}"));
-        let answer = reference.remind_all(these.clone()).deadline(DEADLINE).await;
-        s.require("I5", answer.is_ok(), || format!("diary-{diary} could not be reminded: {answer:?}"));
-        chapters.push(these);
-    }
+    let (base, chapters) = set_all(&s, size, &connection.client()).await;
     connection.close();
-
-    s.when("the whole cluster loses power, for six hours");
-    for name in SILOS {
-        s.stage.crash(name);
-    }
-    let back_at = WallTime(base.0 + DOWN.as_nanos() as i64);
-    s.stage.sleep(Duration::from_nanos((back_at.0 - s.world.true_wall().0) as u64)).await;
-    s.when("it is back");
-    s.cluster.start_all(&SILOS).await;
+    let back_at = be_down(&s, base).await;
     let meter = Meter::start(&s, size);
     let herd = Callers::start(&s, 0).await;
-    let firings: u64 = chapters.iter().flatten().map(|chapter| firings(&chapter.rhythm, back_at)).sum();
+    let firings = all_firings(&chapters, back_at);
     let limit = SETTLED + Duration::from_secs(firings / u64::from(size.rate));
     s.eventually("I10", "what was due has been fired", limit, || meter.answered() >= firings).await;
     let busy = herd.stop().await;
@@ -118,16 +105,98 @@ async fn tell(s: Story, size: &'static Size) {
     let calm = calm.stop().await;
     compare(&s, "a call in the herd", &busy, &calm);
     let until = back_at.0 + (LEAD + SPREAD + Duration::from_secs(2)).as_nanos() as i64;
-    s.stage.sleep(Duration::from_nanos((until - s.world.true_wall().0).max(0) as u64)).await;
+    s.stage.sleep(Duration::from_nanos((until - s.stage.wall().0).max(0) as u64)).await;
     meter.stop(&s, size);
     s.finally("each occurrence was noted as its policy says, and none before its time");
     let reader = s.stage.client("client-reader").await;
+    let latest = WallTime(back_at.0 + (LEAD + SPREAD).as_nanos() as i64);
     for (diary, chapters) in (0..).zip(&chapters) {
-        read(&s, &reader, diary, chapters, back_at).await;
+        read(&s, &reader, diary, chapters, back_at, latest).await;
     }
 }
 
-fn chapter(s: &Story, size: &Size, base: WallTime, diary: u64, n: u64) -> Chapter {
+/// Anywhere, by what the diaries say.
+async fn tell(s: Tale, size: &'static Size) {
+    if !begin(&s, size).await {
+        return;
+    }
+    let author = s.stage.client("client-author").await;
+    let (base, chapters) = set_all(&s, size, &author).await;
+    let back_at = be_down(&s, base).await;
+    let herd = Callers::start(&s, 0).await;
+    let reader = s.stage.client("client-reader").await;
+    let firings = all_firings(&chapters, back_at);
+    let limit = SETTLED + Duration::from_secs(firings / u64::from(size.rate));
+    let caught_up = || async {
+        let diaries = chapters.iter().enumerate().filter(|(_, chapters)| !chapters.is_empty());
+        for (diary, chapters) in diaries {
+            if !is_caught_up(&reader, diary as u64, chapters, back_at).await {
+                return false;
+            }
+        }
+        true
+    };
+    s.eventually_async("I10", "what was due has been fired", limit, caught_up).await;
+    let calls = herd.stop().await;
+    s.require("I6", calls.len() >= 100, || format!("only {} calls were answered in the herd", calls.len()));
+
+    s.finally(
+        "each occurrence was noted as its policy says, none before its time, and no faster than allowed",
+    );
+    let latest = WallTime(s.stage.wall().0 - Duration::from_secs(2).as_nanos() as i64);
+    let mut noted = Vec::new();
+    for (diary, chapters) in (0..).zip(&chapters) {
+        noted.extend(read(&s, &reader, diary, chapters, back_at, latest).await);
+    }
+    let caught_up = noted.iter().filter(|entry| entry.due < back_at);
+    let (count, first, last) = caught_up.fold((0, i64::MAX, i64::MIN), |(count, first, last), entry| {
+        (count + 1, first.min(entry.at.0), last.max(entry.at.0))
+    });
+    // The first may have waited for its actor's activation; the last has not.
+    let took = Duration::from_nanos((last - first).max(0) as u64) + ACTIVATION;
+    let silos = SILOS.len() as u64;
+    let beyond = u64::from(size.burst) + 1;
+    let least =
+        Duration::from_secs(1) * (count - silos * beyond) as u32 / (silos * u64::from(size.rate)) as u32;
+    s.then(format!(
+        "{count} occurrences were noted in {took:?}, of which at most {ACTIVATION:?} is not firing"
+    ));
+    s.require("I10", took >= least, || format!("{count} were fired in {took:?}; allowed is {least:?}"));
+}
+
+async fn begin(s: &Tale, size: &Size) -> bool {
+    s.given(format!("three silos, and {} diaries with {} reminders each", size.diaries, size.chapters));
+    s.start_all(&SILOS).await
+}
+
+/// Sets the reminders of all diaries. Returns when it began, and the reminders by diary.
+async fn set_all(s: &Tale, size: &Size, author: &Client) -> (WallTime, Vec<Vec<Chapter>>) {
+    let base = s.stage.wall();
+    let mut chapters = Vec::new();
+    for diary in 0..size.diaries {
+        let these: Vec<Chapter> = (0..size.chapters).map(|n| chapter(s, size, base, diary, n)).collect();
+        let reference = author.actor::<Diary>(&format!("diary-{diary}"));
+        let answer = reference.remind_all(these.clone()).deadline(DEADLINE).await;
+        s.require("I5", answer.is_ok(), || format!("diary-{diary} could not be reminded: {answer:?}"));
+        chapters.push(these);
+    }
+    (base, chapters)
+}
+
+/// The outage. Returns when it was over.
+async fn be_down(s: &Tale, base: WallTime) -> WallTime {
+    s.when("the whole cluster loses power, for six hours");
+    for name in SILOS {
+        s.stage.crash(name);
+    }
+    let back_at = WallTime(base.0 + DOWN.as_nanos() as i64);
+    s.stage.let_pass(Duration::from_nanos((back_at.0 - s.stage.wall().0) as u64)).await;
+    s.when("it is back");
+    s.start_all(&SILOS).await;
+    back_at
+}
+
+fn chapter(s: &Tale, size: &Size, base: WallTime, diary: u64, n: u64) -> Chapter {
     let number = diary << 8 | n;
     let lead = LEAD + s.draw_time("first", number, SPREAD);
     let first = WallTime(base.0 + lead.as_nanos() as i64);
@@ -148,13 +217,48 @@ fn firings(rhythm: &Rhythm, back_at: WallTime) -> u64 {
     }
 }
 
-/// Compares one diary with what it should have noted, occurrence by occurrence.
-async fn read(s: &Story, client: &Client, diary: u64, chapters: &[Chapter], back_at: WallTime) {
+fn all_firings(chapters: &[Vec<Chapter>], back_at: WallTime) -> u64 {
+    chapters.iter().flatten().map(|chapter| firings(&chapter.rhythm, back_at)).sum()
+}
+
+/// How many of its occurrences will never be fired: all but one of those swallowed, or all of them.
+fn dropped(rhythm: &Rhythm, back_at: WallTime) -> u64 {
+    match rhythm.policy {
+        MissedPolicy::FireAll => 0,
+        MissedPolicy::FireOnce => swallowed(rhythm, back_at) - 1,
+        MissedPolicy::Skip => swallowed(rhythm, back_at),
+    }
+}
+
+/// Whether a diary says that of each of its reminders as many were noted, or dropped, as the outage has swallowed.
+async fn is_caught_up(client: &Client, diary: u64, chapters: &[Chapter], back_at: WallTime) -> bool {
+    let reference = client.actor::<Diary>(&format!("diary-{diary}"));
+    let (Ok(notes), Ok(missed)) =
+        (reference.everything().deadline(DEADLINE).await, reference.missed().deadline(DEADLINE).await)
+    else {
+        return false;
+    };
+    chapters.iter().all(|Chapter { name, rhythm }| {
+        let noted = notes.get(name).map_or(0, |entries| entries.len() as u64);
+        missed.get(name).is_some_and(|missed| noted + missed >= swallowed(rhythm, back_at))
+    })
+}
+
+/// Compares one diary with what it should have noted until `latest`, occurrence by occurrence. Returns its entries.
+async fn read(
+    s: &Tale,
+    client: &Client,
+    diary: u64,
+    chapters: &[Chapter],
+    back_at: WallTime,
+    latest: WallTime,
+) -> Vec<Entry> {
     let reference = client.actor::<Diary>(&format!("diary-{diary}"));
     let notes = reference.everything().deadline(DEADLINE).await;
     let missed = reference.missed().deadline(DEADLINE).await;
     let (Ok(notes), Ok(missed)) = (notes, missed) else {
-        return s.violated("I7", format!("diary-{diary} does not serve"));
+        s.violated("I7", format!("diary-{diary} does not serve"));
+        return Vec::new();
     };
     for chapter in chapters {
         let (name, rhythm) = (&chapter.name, &chapter.rhythm);
@@ -166,12 +270,7 @@ async fn read(s: &Story, client: &Client, diary: u64, chapters: &[Chapter], back
             MissedPolicy::FireOnce => vec![(due(0), gone - 1)],
             MissedPolicy::Skip => Vec::new(),
         };
-        // All but one of those swallowed, or all of them, will never be fired.
-        let dropped = match rhythm.policy {
-            MissedPolicy::FireAll => 0,
-            MissedPolicy::FireOnce => gone - 1,
-            MissedPolicy::Skip => gone,
-        };
+        let dropped = dropped(rhythm, back_at);
         s.require("I10", missed.get(name) == Some(&dropped), || {
             format!(
                 "`{name}` of diary-{diary}, {:?}: {missed:?} were dropped, and not {dropped}",
@@ -179,15 +278,16 @@ async fn read(s: &Story, client: &Client, diary: u64, chapters: &[Chapter], back
             )
         });
         // The next ones come at their time.
-        let now = WallTime(back_at.0 + (LEAD + SPREAD).as_nanos() as i64);
-        expected.extend((gone..).map(|n| (due(n), 0)).take_while(|(due, _)| *due <= now));
-        let found: Vec<(WallTime, u64)> = entries.iter().map(|e| (e.due, e.missed)).collect();
+        expected.extend((gone..).map(|n| (due(n), 0)).take_while(|(due, _)| *due <= latest));
+        let noted = entries.iter().filter(|entry| entry.due <= latest);
+        let found: Vec<(WallTime, u64)> = noted.map(|e| (e.due, e.missed)).collect();
         s.require("I10", found == expected, || {
             format!("`{name}` of diary-{diary}, {:?}: {found:?}, and not {expected:?}", rhythm.policy)
         });
         let early = entries.iter().find(|entry| entry.at < entry.due);
         s.require("I10", early.is_none(), || format!("`{name}` of diary-{diary} was early: {early:?}"));
     }
+    notes.into_values().flatten().collect()
 }
 
 /// Watches how fast each silo fires.
@@ -253,80 +353,5 @@ fn look(s: &Story, size: &Size, tick: u64, state: &mut Fired) {
                 reached!("catch_up_herd.at_the_cap");
             }
         }
-    }
-}
-
-/// Clients whose calls have nothing to do with reminders.
-struct Callers {
-    stop: Arc<AtomicBool>,
-    ended: Vec<oneshot::Receiver<Vec<Duration>>>,
-}
-
-const CALLERS: u64 = 3;
-const ACCOUNTS: u64 = 4;
-
-impl Callers {
-    /// Starts them, each with accounts of its own, which have answered once before anything is measured.
-    async fn start(s: &Story, round: u64) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut ended = Vec::new();
-        for number in 0..CALLERS {
-            let client = s.stage.client(&format!("client-{round}-{number}")).await;
-            let (tell, told) = oneshot::channel();
-            ended.push(told);
-            let (story, stop) = (s.clone(), stop.clone());
-            s.world.driver("caller", async move {
-                let _ = tell.send(call(&story, &client, number, &stop).await);
-            });
-        }
-        Self { stop, ended }
-    }
-
-    /// How long each call took.
-    async fn stop(self) -> Vec<Duration> {
-        self.stop.store(true, Ordering::Relaxed);
-        let mut all = Vec::new();
-        for ended in self.ended {
-            all.extend(ended.await.unwrap_or_default());
-        }
-        all.sort_unstable();
-        all
-    }
-}
-
-async fn call(s: &Story, client: &Client, number: u64, stop: &AtomicBool) -> Vec<Duration> {
-    let mut took = Vec::new();
-    let accounts: Vec<_> =
-        (0..ACCOUNTS).map(|n| client.actor::<Account>(&format!("account-{number}-{n}"))).collect();
-    for account in &accounts {
-        let answer = account.deposit(1).deadline(DEADLINE * 2).await;
-        s.require("I5", answer.is_ok(), || format!("an account does not serve: {answer:?}"));
-    }
-    for turn in 0.. {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        let began = s.stage.now();
-        let answer = accounts[turn % accounts.len()].deposit(1).deadline(DEADLINE).await;
-        s.require("I5", answer.is_ok(), || format!("a deposit failed: {answer:?}"));
-        took.push(since(s, began));
-        s.stage.sleep(Duration::from_millis(25)).await;
-    }
-    took
-}
-
-fn since(s: &Story, began: Instant) -> Duration {
-    s.stage.now().since(began)
-}
-
-/// The slowest hundredth takes at most twice as long as in calm.
-fn compare(s: &Story, what: &str, busy: &[Duration], calm: &[Duration]) {
-    let enough = busy.len() >= 100 && calm.len() >= 100;
-    s.require("I10", enough, || format!("only {} and {} calls were measured", busy.len(), calm.len()));
-    if enough {
-        let p99 = |all: &[Duration]| all[all.len() * 99 / 100];
-        let (busy, calm) = (p99(busy), p99(calm));
-        s.require("I6", busy <= calm * 2, || format!("{what} takes {busy:?} (p99), in calm {calm:?}"));
-        s.then(format!("{what} took {busy:?} (p99), in calm {calm:?}"));
     }
 }

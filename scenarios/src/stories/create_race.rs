@@ -6,8 +6,7 @@ use quark::core::{Version, WriteId, reached};
 use quark::env::Store;
 use quark::env::store::{Batch, StoreError};
 use quark_sim::Config;
-use quark_testkit::stage::Stage;
-use quark_testkit::story::{Scenario, Story};
+use quark_testkit::story::{Scenario, Tale};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +21,8 @@ pub const SCENARIO: Scenario = Scenario {
     sometimes: &["create_race.lost", "create_race.stale_refused", "create_race.in_doubt"],
     world: Config::new,
     describe: |silo| silo.actor::<Account>(),
-    tell: |story| Box::pin(tell(story)),
-    anywhere: None,
+    tell: |story| Box::pin(tell(story.tale())),
+    anywhere: Some(|tale| Box::pin(tell(tale))),
     heavy: false,
 };
 
@@ -33,36 +32,42 @@ const ROUNDS: u64 = 6;
 /// Who says to have created which life of the record.
 type Lives = Arc<Mutex<BTreeMap<Version, WriteId>>>;
 
-async fn tell(s: Story) {
+async fn tell(s: Tale) {
     s.given("fifty writers on five nodes");
     let names = ["a", "b", "c", "d", "e"];
-    s.cluster.start_all(&names).await;
-    s.world.set_store_indeterminate(s.draw("doubt", 0, 200_000) as u32, 500_000);
+    if !s.start_all(&names).await {
+        return;
+    }
+    let mut stores = Vec::new();
+    for name in names {
+        stores.push(s.stage.store(name).await);
+    }
+    s.stage.lose_answers(s.draw("doubt", 0, 200_000) as u32);
     let lives: Lives = Arc::default();
     let mut ended = Vec::new();
     for writer in 0..WRITERS {
-        let host = s.world.host(s.cluster.node(names[(writer % 5) as usize]));
+        let store = stores[(writer % 5) as usize].clone();
         let (story, lives) = (s.clone(), lives.clone());
         let (tell, told) = oneshot::channel();
         ended.push(told);
-        s.world.spawn(host.node(), "writer", async move {
-            write(&story, &host, writer, &lives).await;
+        s.stage.spawn(Box::pin(async move {
+            write(&story, &store, writer, &lives).await;
             let _ = tell.send(());
-        });
+        }));
     }
     for writer in ended {
         let _ = writer.await;
     }
-    s.world.heal_store();
+    s.stage.lose_answers(0);
     let count = lives.lock().len();
     s.finally(format!("the record has had {count} lives, each with one creator"));
     s.require("I2", count > 1, || format!("only {count} lives: nothing raced"));
 }
 
-async fn write(s: &Story, store: &impl Store, writer: u64, lives: &Lives) {
+async fn write(s: &Tale, store: &Arc<dyn Store>, writer: u64, lives: &Lives) {
     for round in 0..ROUNDS {
         let number = writer << 32 | round << 8;
-        s.cluster.sleep(s.draw_time("writer", number, Duration::from_millis(20))).await;
+        s.stage.sleep(s.draw_time("writer", number, Duration::from_millis(20))).await;
         let create = Batch::new("race", WriteId(u128::from(number) << 8 | 1))
             .expect_absent("row")
             .put("row", number.to_le_bytes().to_vec());
@@ -88,7 +93,7 @@ async fn write(s: &Story, store: &impl Store, writer: u64, lives: &Lives) {
 }
 
 /// Commits, retrying the same write id while in doubt; `None` if a check does not hold.
-async fn surely(store: &impl Store, batch: Batch, lives: &Lives, s: &Story) -> Option<Version> {
+async fn surely(store: &Arc<dyn Store>, batch: Batch, lives: &Lives, s: &Tale) -> Option<Version> {
     loop {
         match store.commit(batch.clone()).await {
             Ok(committed) => {
@@ -109,6 +114,6 @@ async fn surely(store: &impl Store, batch: Batch, lives: &Lives, s: &Story) -> O
                 return None;
             }
         }
-        s.cluster.sleep(Duration::from_millis(3)).await;
+        s.stage.sleep(Duration::from_millis(3)).await;
     }
 }

@@ -1,12 +1,13 @@
 //! A cluster in a simulated world.
 
 use crate::recorder::Recorder;
-use crate::stage::{Look, Stage};
+use crate::stage::{Dark, Look, Lost, Stage};
 use parking_lot::Mutex;
 use quark::membership::join_identity;
 use quark::{Client, ClientConfig, ClusterClient, Silo, SiloBuilder};
 use quark_core::view::View;
-use quark_core::{Generation, Instant, SiloId, SiloName};
+use quark_core::{Generation, Instant, SiloId, SiloName, WallTime};
+use quark_env::store::{Partition, Record, RecordKey};
 use quark_env::{BoxFuture, Clock, Entropy, Env, Store};
 use quark_sim::{Host, Identity, NodeId, WorldHandle};
 use std::collections::BTreeMap;
@@ -286,6 +287,56 @@ impl Stage for SimCluster {
     fn slow_store(&self, ppm: u32) -> bool {
         self.0.world.set_store_slow(ppm, 1000);
         true
+    }
+
+    fn darken_store(&self, _how: Dark) {
+        self.0.world.begin_store_outage();
+    }
+
+    fn light_store(&self) -> BoxFuture<'static, ()> {
+        self.0.world.end_store_outage();
+        Box::pin(std::future::ready(()))
+    }
+
+    fn lose_answers(&self, ppm: u32) {
+        self.0.world.set_store_indeterminate(ppm, 500_000);
+    }
+
+    fn fail_over_store(&self, fails: &dyn Fn(&Partition) -> bool) -> BoxFuture<'static, Vec<Lost>> {
+        let world = &self.0.world;
+        world.begin_store_outage();
+        let lost = world.fail_over_store(fails).into_iter().map(|lost| Lost {
+            partition: lost.partition,
+            found: lost.found,
+            version: lost.version,
+            told: lost.told.iter().map(|node| world.name(*node)).collect(),
+        });
+        Box::pin(std::future::ready(lost.collect()))
+    }
+
+    fn peek(&self, key: &RecordKey) -> BoxFuture<'static, Option<Record>> {
+        Box::pin(std::future::ready(self.0.world.peek(key).ok().flatten()))
+    }
+
+    fn store(&self, name: &str) -> BoxFuture<'static, Arc<dyn Store>> {
+        let store: Arc<dyn Store> = Arc::new(self.0.world.host(self.node(name)));
+        Box::pin(std::future::ready(store))
+    }
+
+    fn wall(&self) -> WallTime {
+        self.0.world.true_wall()
+    }
+
+    fn step_wall(&self, name: &str, by_ns: i64) {
+        self.0.world.step_wall_clock(self.node(name), by_ns);
+    }
+
+    fn let_pass(&self, time: Duration) -> BoxFuture<'static, ()> {
+        self.sleep(time)
+    }
+
+    fn takes_real_time(&self) -> bool {
+        false
     }
 
     fn client(&self, name: &str) -> BoxFuture<'static, Client> {

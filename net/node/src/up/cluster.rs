@@ -90,11 +90,20 @@ impl Slot {
     }
 }
 
+/// The names of so many silos.
+pub fn names(silos: u16) -> Vec<String> {
+    (1..=silos).map(name_of).collect()
+}
+
+fn name_of(number: u16) -> String {
+    format!("silo-{number}")
+}
+
 impl Cluster {
     /// A cluster of which nothing runs yet.
     pub fn new(settings: UpSettings) -> Self {
         let slots = (1..=settings.silos).map(|number| Slot {
-            name: format!("silo-{number}"),
+            name: name_of(number),
             pid: None,
             id: None,
             address: String::new(),

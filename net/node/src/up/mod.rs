@@ -11,10 +11,12 @@ mod load;
 mod no_store;
 mod screen;
 mod supervisor;
+mod twin;
 
 use crate::cli::UpFlags;
 use crate::settings::UpSettings;
 use crate::signals::StopSignals;
+use crate::store_choice::StoreChoice;
 use crate::{bank, storage};
 use anyhow::{Context, Result, anyhow};
 use cluster::Cluster;
@@ -84,6 +86,10 @@ impl Up {
         log_to_file(&node.data)?;
         // Before any silo runs, which will open it for good.
         storage::check(node).await?;
+        // A file is guarded by the folder's lock.
+        if node.store != StoreChoice::Sqlite {
+            twin::refuse(node, &cluster::names(settings.silos)).await?;
+        }
         let listener = bind_http(settings.http_port).await?;
         let url = format!("http://{}", listener.local_addr().context("the HTTP socket has an address")?);
 

@@ -5,10 +5,12 @@
 //! in this process, so each has doors of its own.
 
 use parking_lot::Mutex;
+use quark_core::hash;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,6 +31,10 @@ struct Inner {
     cut: watch::Sender<BTreeSet<Way>>,
     /// How many reads have met a cut.
     held: watch::Sender<u64>,
+    /// Who loses which share of what they send, in millionths.
+    lossy: Mutex<BTreeMap<String, u32>>,
+    /// How many reads there were of those who lose some.
+    drawn: AtomicU64,
 }
 
 impl Default for Inner {
@@ -38,6 +44,8 @@ impl Default for Inner {
             targets: Mutex::default(),
             cut: watch::Sender::new(BTreeSet::new()),
             held: watch::Sender::new(0),
+            lossy: Mutex::default(),
+            drawn: AtomicU64::new(0),
         }
     }
 }
@@ -84,7 +92,23 @@ impl Network {
         self.0.cut.send_modify(|cut| _ = cut.insert((from.into(), to.into())));
     }
 
-    /// Mends everything.
+    /// Mends one direction.
+    pub fn mend_way(&self, from: &str, to: &str) {
+        self.0.cut.send_modify(|cut| _ = cut.remove(&(from.into(), to.into())));
+    }
+
+    /// Drops a connection instead of carrying what this one sends over it, in so many of a million cases.
+    pub fn lose(&self, from: &str, ppm: u32) {
+        self.0.lossy.lock().insert(from.into(), ppm);
+    }
+
+    /// Whether the next one is dropped: drawn by its number, so that two runs lose alike.
+    fn is_lost(&self, from: &str) -> bool {
+        let ppm = self.0.lossy.lock().get(from).copied().unwrap_or(0);
+        ppm > 0 && hash::mix(self.0.drawn.fetch_add(1, Ordering::Relaxed)) % 1_000_000 < u64::from(ppm)
+    }
+
+    /// Mends all cuts.
     pub fn heal(&self) {
         self.0.cut.send_modify(BTreeSet::clear);
     }
@@ -130,6 +154,9 @@ impl Network {
         loop {
             let read = from.read(&mut buffer).await;
             self.mended(&way).await;
+            if self.is_lost(&way.0) {
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
             match read? {
                 0 => return to.shutdown().await,
                 bytes => to.write_all(&buffer[..bytes]).await?,

@@ -3,6 +3,7 @@
 use crate::harness::{Up, signal};
 use crate::life::deposit_surely;
 use crate::server::Server;
+use crate::server::tls::Certificates;
 use serde_json::json;
 use std::path::Path;
 
@@ -58,6 +59,37 @@ fn a_killed_silo_on_redis_loses_nothing() {
     assert_eq!(code, Some(0), "{last}");
     assert!(last.contains("lost: 0") && !last.contains("twice"), "{last}");
     assert!(!folder.path().join("quark.sqlite").exists(), "all of it is in Redis");
+}
+
+#[test]
+fn a_cluster_uses_tls_with_an_authority_of_its_own() {
+    let certificates = Certificates::of(&["localhost"]);
+    let (server, port) = certificates.server(&[]);
+    let store = format!("rediss://localhost:{port}?ca={}", certificates.path("ca.pem"));
+    let up = Up::serving(&["--store", &store, "--silos", "2", "--rate", "0"]);
+    assert_eq!(up.call("account/alice/deposit", r#"{"amount":5}"#).json(), json!({ "balance": 5 }));
+    assert_ne!(server.ask(&["DBSIZE"]), redis::Value::Int(0), "it is there");
+    assert_eq!(up.interrupt().0, Some(0));
+}
+
+#[test]
+fn what_no_replica_confirms_is_not_acknowledged() {
+    let server = Server::start(&[]);
+    let replica = Server::start(&["--replicaof", "127.0.0.1", &server.port.to_string()]);
+    replica.wait_in_step();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("quark.toml");
+    let settings = "silos = 1\nrate = 0\n[silo]\ndeadline = \"2s\"";
+    std::fs::write(&config, format!("store = \"{}?wait_replicas=1\"\n{settings}", server.url()))
+        .expect("written");
+    let mut up = Up::start_in(folder.path(), &["--config", config.to_str().expect("text")]);
+    up.wait_healthy();
+    assert_eq!(up.call("account/alice/deposit", r#"{"amount":5}"#).json(), json!({ "balance": 5 }));
+    replica.freeze();
+    let answer = up.call("account/alice/deposit", r#"{"amount":5}"#);
+    assert!([503, 504].contains(&answer.status), "the primary alone has it: {answer:?}");
+    replica.thaw();
+    assert_eq!(up.interrupt().0, Some(0));
 }
 
 #[test]

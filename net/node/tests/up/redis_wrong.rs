@@ -1,8 +1,9 @@
 //! What can be wrong with a Redis: each a clear error with its remedy, exit code 1, no process left behind, no password
 //! shown.
 
-use crate::harness::{Up, ends_with, processes_with};
+use crate::harness::{Up, ends_with, processes_with, signal, wait_gone};
 use crate::server::pretender::{old_server, pretender};
+use crate::server::tls::Certificates;
 use crate::server::{Server, free_port};
 
 /// Runs `quark up` with this store and checks that it ends, and says all of these.
@@ -40,6 +41,10 @@ fn a_wrong_url_is_named() {
         ("redis://h/first", &["`first`", "/0"]),
         ("redis://h?color=red", &["`color`", "`prefix`"]),
         ("redis://h?prefix={x}", &["`{x}`", "1 to 64"]),
+        ("redis://h?ca=/etc/ca.pem", &["`ca`", "rediss://"]),
+        ("redis://h?sentinel_password=hunter2", &["`sentinel_password`", "redis+sentinel://"]),
+        ("redis://h?wait_replicas=one", &["`one`", "`wait_replicas`", "0 to 99"]),
+        ("redis://h?min_replicas=-1", &["`-1`", "`min_replicas`", "0 to 99"]),
         ("redis+sentinel://h", &["name-of-the-primary"]),
         ("redis-cluster://h/3", &["database 3", "?prefix="]),
     ] {
@@ -88,6 +93,23 @@ fn what_is_no_redis_is_refused() {
 }
 
 #[test]
+fn a_tls_server_that_nobody_vouches_for_is_refused() {
+    let certificates = Certificates::of(&["localhost"]);
+    let (_server, port) = certificates.server(&[]);
+    let store = format!("rediss://localhost:{port}");
+    refuses(&store, &["no TLS with", "?ca="]);
+    refuses(&format!("{store}?ca=/nowhere/ca.pem"), &["/nowhere/ca.pem", "PEM file of the authorities"]);
+    refuses(&format!("{store}?ca={}", certificates.path("key.pem")), &["key.pem", "no certificate in it"]);
+}
+
+#[test]
+fn a_server_that_takes_writes_alone_is_refused_if_replicas_are_asked_for() {
+    let server = Server::start(&[]);
+    let parts = &["min-replicas-to-write 0", "1 is asked for", "lower `min_replicas`"];
+    refuses(&format!("{}?min_replicas=1", server.url()), parts);
+}
+
+#[test]
 fn a_prefix_of_another_cluster_is_refused() {
     let server = Server::start(&[]);
     let folder = tempfile::tempdir().expect("a folder");
@@ -97,4 +119,25 @@ fn a_prefix_of_another_cluster_is_refused() {
     up.wait_healthy();
     assert_eq!(up.interrupt().0, Some(0));
     refuses(&store, &["`one`", "`quark`", "prefix"]);
+}
+
+#[test]
+fn a_second_cluster_of_the_same_name_is_refused_while_the_first_one_lives() {
+    let server = Server::start(&[]);
+    let (folder, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let store = server.url();
+    let arguments = ["--silos", "1", "--rate", "0", "--store", &store];
+    let mut first = Up::start_in(folder.path(), &arguments);
+    first.wait_healthy();
+    refuses(&store, &["silo-1 of the cluster `quark`", "127.0.0.1:", "--cluster", "?prefix="]);
+    assert_eq!(first.silo("silo-1")["generation"], 1, "nobody has superseded it");
+    // Killed without a word, its silo is still active in the table, and renews its lease no more.
+    let silos = first.silo_pids();
+    signal("KILL", first.pid());
+    silos.iter().for_each(|pid| signal("KILL", *pid));
+    wait_gone(&silos);
+    let mut second = Up::start_in(other.path(), &arguments);
+    second.wait_healthy();
+    assert_eq!(second.silo("silo-1")["generation"], 2);
+    assert_eq!(second.interrupt().0, Some(0));
 }

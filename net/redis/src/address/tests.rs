@@ -57,6 +57,17 @@ fn a_wrong_url_is_told_what_is_wrong() {
         ("redis://a?prefix=", "`` is no prefix"),
         ("redis://a?prefix={x}", "`{x}` is no prefix"),
         ("redis://u:%zz@a", "the password in the URL"),
+        ("redis://a?db=1", "`db` means nothing in this URL"),
+        ("redis://a?ca=/x.pem", "begin the URL with rediss://"),
+        ("rediss://a?ca=%zz", "the name of the file of `ca`"),
+        ("redis://a?sentinel_password=x", "redis+sentinel://"),
+        ("redis+sentinel://a/m?sentinel_password=%", "the password of the sentinels"),
+        ("redis://a?wait_replicas=", "`` is no number of replicas for `wait_replicas`"),
+        (
+            "redis://a?wait_replicas=one",
+            "`one` is no number of replicas for `wait_replicas`: give it 0 to 99",
+        ),
+        ("redis://a?min_replicas=100", "`100` is no number of replicas for `min_replicas`"),
         ("redis+unix://run/x", "redis+unix:///run"),
         ("redis+sentinel://a", "name-of-the-primary"),
         ("redis-cluster://a/1", "no database 1"),
@@ -75,10 +86,27 @@ fn a_password_is_never_shown() {
         "redis://u:hunter2%@a",
         "x://u:hunter2@a",
         "redis://u:hunter2?x=hunter2@a:bad",
+        "redis+sentinel://a/m?sentinel_password=hunter2&color=red",
+        "redis+sentinel://a/m?sentinel_password=hunter2%",
+        "redis+sentinel://a/m?sentinel_password=hunter2",
+        "redis://a?sentinel_password=hunter2",
     ] {
         let shown = format!("{:?}", Address::parse(url));
         assert!(!shown.contains("hunter2"), "{shown}");
     }
     let address = Address::parse("redis://u:hunter2@a").unwrap();
     assert!(!address.shown().contains("hunter2"));
+}
+
+#[test]
+fn what_a_cluster_wants_of_its_redis_stands_behind_the_question_mark() {
+    let url =
+        "rediss+sentinel://a/m?ca=/etc/my%20ca.pem&sentinel_password=s%26t&wait_replicas=1&min_replicas=2";
+    let address = Address::parse(url).unwrap();
+    assert_eq!(address.ca_file, Some("/etc/my ca.pem".into()));
+    assert_eq!(address.sentinel_password, Some(Secret("s&t".into())));
+    assert_eq!((address.wait_replicas, address.min_replicas), (Some(1), Some(2)));
+    let address = Address::parse("redis://a").unwrap();
+    assert_eq!((address.ca_file, address.sentinel_password), (None, None));
+    assert_eq!((address.wait_replicas, address.min_replicas), (None, None));
 }

@@ -2,13 +2,15 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod log;
 pub mod pretender;
 pub mod proxy;
+pub mod tls;
 
-use std::io::{BufRead, BufReader};
+use log::Log;
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A server, killed at the latest when this is dropped.
@@ -18,6 +20,7 @@ pub struct Server {
     sentinel: bool,
     arguments: Vec<String>,
     child: Option<Child>,
+    log: Arc<Log>,
 }
 
 impl Server {
@@ -35,10 +38,15 @@ impl Server {
 
     /// A sentinel that watches the primary at a port, under the name `main`.
     pub fn sentinel(primary: u16, quorum: u16) -> Self {
+        Self::sentinel_with(primary, quorum, "")
+    }
+
+    /// The same with further lines of configuration.
+    pub fn sentinel_with(primary: u16, quorum: u16, further: &str) -> Self {
         for _ in 0..20 {
             let mut server = Self::prepare(free_port(), &[]);
             let config = format!(
-                "sentinel monitor main 127.0.0.1 {primary} {quorum}\nsentinel down-after-milliseconds main 500\n\
+                "{further}\nsentinel monitor main 127.0.0.1 {primary} {quorum}\nsentinel down-after-milliseconds main 500\n\
                  sentinel failover-timeout main 3000\nsentinel parallel-syncs main 1\n"
             );
             std::fs::write(server.folder.path().join("sentinel.conf"), config).unwrap();
@@ -53,7 +61,7 @@ impl Server {
     fn prepare(port: u16, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let arguments = arguments.iter().map(|argument| argument.to_string()).collect();
-        Self { folder, port, sentinel: false, arguments, child: None }
+        Self { folder, port, sentinel: false, arguments, child: None, log: Arc::default() }
     }
 
     fn launch(&mut self) -> bool {
@@ -70,8 +78,9 @@ impl Server {
         let mut child = spawned.unwrap_or_else(|error| {
             panic!("these tests need a Redis server (`redis-server`: {error}): apt-get install redis-server")
         });
-        let lines = BufReader::new(child.stdout.take().unwrap());
-        let ready = wait_until_ready(lines, self.sentinel);
+        let said = if self.sentinel { "Sentinel ID is" } else { "eady to accept connections" };
+        self.log = Log::of(child.stdout.take().unwrap());
+        let ready = self.log.has_said(said);
         if ready {
             self.child = Some(child);
         } else {
@@ -93,6 +102,21 @@ impl Server {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Waits until it has said something since it was last started.
+    pub fn wait_for(&self, text: &str) {
+        assert!(self.log.has_said(text), "the server at port {} ended, and never said `{text}`", self.port);
+    }
+
+    /// Waits until it has said something so many times.
+    pub fn wait_for_times(&self, text: &str, times: usize) {
+        assert!(self.log.has_said_times(text, times), "the server at port {} ended", self.port);
+    }
+
+    /// Waits until a replica has all that its primary had when it was started.
+    pub fn wait_in_step(&self) {
+        self.wait_for("MASTER <-> REPLICA sync: Finished with success");
     }
 
     /// Stops it in its tracks; its sockets stay open.
@@ -154,16 +178,6 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     panic!("it took more than a minute: {what}");
 }
 
-/// Reads what the server says until it says that it is ready, and goes on reading in the background, or it would
-/// block when the pipe is full. False if it ends first.
-fn wait_until_ready(lines: BufReader<ChildStdout>, sentinel: bool) -> bool {
-    let mut lines = lines.lines();
-    let said = if sentinel { "Sentinel ID is" } else { "eady to accept connections" };
-    let ready = lines.by_ref().map_while(Result::ok).any(|line| line.contains(said));
-    std::thread::spawn(move || lines.for_each(drop));
-    ready
-}
-
 impl Drop for Server {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
@@ -178,27 +192,32 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Three primaries, each with a third of the slots.
+/// Three primaries, each with a third of the slots, and perhaps a replica of each.
 pub struct Cluster {
     pub nodes: Vec<Server>,
 }
 
 impl Cluster {
     pub fn start() -> Self {
+        Self::with_replicas(0)
+    }
+
+    /// With so many replicas of each primary, all in step.
+    pub fn with_replicas(replicas: usize) -> Self {
         let node = || {
             let bus = free_port().to_string();
             let arguments =
                 ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "2000"];
             Server::start(&arguments)
         };
-        let nodes: Vec<_> = (0..3).map(|_| node()).collect();
+        let nodes: Vec<_> = (0..3 * (1 + replicas)).map(|_| node()).collect();
         let mut command = Command::new("redis-cli");
-        command.args(["--cluster", "create", "--cluster-yes"]);
+        command.args(["--cluster", "create", "--cluster-yes", "--cluster-replicas", &replicas.to_string()]);
         command.args(nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)));
         let output = command.output().unwrap();
         assert!(output.status.success(), "{output:?}");
-        let ready = |node: &Server| node.text(&["CLUSTER", "INFO"]).contains("cluster_state:ok");
-        until("the cluster is whole", || nodes.iter().all(ready).then_some(()));
+        nodes.iter().for_each(|node| node.wait_for("Cluster state changed: ok"));
+        nodes.iter().filter(|node| node.info("role") == "slave").for_each(Server::wait_in_step);
         Self { nodes }
     }
 
@@ -206,9 +225,4 @@ impl Cluster {
         let nodes: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
         format!("redis-cluster://{}", nodes.join(","))
     }
-}
-
-/// Whether a file is there.
-pub fn exists(folder: &Path, name: &str) -> bool {
-    folder.join(name).exists()
 }
