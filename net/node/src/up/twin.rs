@@ -50,7 +50,8 @@ async fn active(store: &Arc<dyn Store>, names: &[String]) -> Result<Vec<Active>>
         let name = quark_core::SiloName::new(name)?;
         let read = |row: RowKey| store.read(&RecordKey::new(PARTITION, &row.to_string()));
         let Some(record) = read(RowKey::Silo(name)).await? else { continue };
-        let row: SiloRow = rows::decode(&record.value).context("the membership table cannot be read")?;
+        let row: SiloRow =
+            rows::decode(&record.value, record.version).context("the membership table cannot be read")?;
         if row.status == Status::Active
             && let Some(lease) = read(RowKey::Lease(name)).await?
         {
