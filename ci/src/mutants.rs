@@ -109,6 +109,13 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 0,
     },
     Mutant {
+        id: "m11",
+        what: "an exclusive turn begins while another one of the same actor is suspended",
+        site: "runtime/silo/src",
+        killer: Killer::Story { names: &["pressure-cycle"], checker: "P8" },
+        seeds: 200,
+    },
+    Mutant {
         id: "m13",
         what: "credit is given back twice",
         site: "runtime/core/src/credit",
@@ -134,6 +141,13 @@ pub const REGISTRY: &[Mutant] = &[
         what: "an older incarnation or an older view is accepted",
         site: "runtime/core/src/membership",
         killer: Killer::Story { names: &["same-name-reborn", "lost-gossip"], checker: "I8" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m19",
+        what: "Redis is asked what it has, and then told what to write, in two steps",
+        site: "net/redis/src",
+        killer: Killer::Test { package: "quark-redis", filter: "m19" },
         seeds: 200,
     },
     Mutant {
@@ -245,7 +259,14 @@ pub const REGISTRY: &[Mutant] = &[
         id: "m46",
         what: "a silo takes a table that has gone back for the truth",
         site: "runtime/core/src/membership",
-        killer: Killer::Story { names: &["redis-failover-rewinds-members"], checker: "P12" },
+        killer: Killer::Story { names: &["redis-failover-rewinds-members"], checker: "I7" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m47",
+        what: "an actor keeps in memory what a failed commit did not store",
+        site: "runtime/silo/src",
+        killer: Killer::Story { names: &["redis-dark"], checker: "I2" },
         seeds: 200,
     },
 ];

@@ -48,7 +48,9 @@ pub use status::{ConnectionState, Health};
 use address::{Address, check_prefix};
 use futures_util::future::try_join_all;
 use lane::Lane;
-use quark_env::store::{Batch, Committed, Partition, Record, RecordKey, ScanRange, StoreError, check_limits};
+use quark_env::store::{
+    Batch, Committed, Expect, Partition, Record, RecordKey, ScanRange, StoreError, check_limits,
+};
 use quark_env::{BoxFuture, Store};
 use queue::{Queue, Refusal};
 use request::{Request, Scripts};
@@ -134,6 +136,28 @@ impl RedisStore {
     }
 }
 
+impl RedisStore {
+    /// The deliberate bug m19: what a batch expects is looked at, and then written without another look.
+    fn look_then_write(&self, mut batch: Batch) -> BoxFuture<'static, Result<Committed, StoreError>> {
+        let this = self.clone();
+        Box::pin(async move {
+            for check in std::mem::take(&mut batch.checks) {
+                let key = RecordKey { partition: batch.partition.clone(), row: check.row.clone() };
+                let found = this.read(&key).await?.map(|record| record.version);
+                let holds = match check.expect {
+                    Expect::Version(version) => found == Some(version),
+                    Expect::Absent => found.is_none(),
+                };
+                if !holds {
+                    let (partition, row, expected) = (key.partition, key.row, check.expect);
+                    return Err(StoreError::Conflict { partition, row, expected, found });
+                }
+            }
+            this.commit(batch).await
+        })
+    }
+}
+
 /// Everything that can be wrong before anything is sent.
 fn prepare(url: &str, mut options: Options) -> Result<Shared, OpenError> {
     let mut address = Address::parse(url)?;
@@ -209,6 +233,9 @@ impl Store for RedisStore {
     fn commit(&self, batch: Batch) -> BoxFuture<'static, Result<Committed, StoreError>> {
         if let Err(too_large) = check_limits(&batch) {
             return Box::pin(async { Err(too_large) });
+        }
+        if quark_core::mutant!("m19") && !batch.checks.is_empty() {
+            return self.look_then_write(batch);
         }
         let (reply, answer) = oneshot::channel();
         let shared = &self.inner.shared;

@@ -313,6 +313,7 @@ async fn conclude(
             );
             (Failure::Indeterminate { reason }.into(), After::Keep)
         }
+        Err(failure) if mutant!("m47") => (failure.into(), After::Keep),
         Err(failure) => (failure.into(), After::Discard("its commit failed")),
     }
 }

@@ -12,7 +12,7 @@ use crate::message::{Message, ReplyTo};
 use quark_core::mailbox::Admit;
 use quark_core::turn::{Begin, End};
 use quark_core::wire::{CallId, Lane};
-use quark_core::{ActorId, MethodId, SiloId, reached};
+use quark_core::{ActorId, MethodId, SiloId, mutant, reached};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +62,12 @@ impl Kernel {
         }
         match activation.turn.begin(access.into()) {
             Begin::Run => self.start_turn(activation.clone(), message, access),
+            Begin::Busy if mutant!("m11") && access == Access::Exclusive => {
+                // The deliberate bug m11: beside the turn that is suspended, and never entered in the word.
+                let (kernel, activation) = (self.clone(), activation.clone());
+                let beside = async move { drop(execute(&kernel, &activation, message, access).await) };
+                self.env.spawner.spawn_boxed("turn", Box::pin(beside));
+            }
             // What is sealed is still in the catalog while its hook runs: whoever ends it hands the mailbox on.
             Begin::Busy | Begin::Sealed => self.enqueue(activation, message),
         }
