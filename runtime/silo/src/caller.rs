@@ -31,6 +31,12 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// Of a silo's own calls: nobody waits behind them, and nothing is inherited.
+    pub fn of_silo(kernel: Arc<Kernel>) -> Self {
+        let (chain, headers) = (Arc::from([]), Arc::from([]));
+        Self { kernel, chain, deadline: Instant::NEVER, headers, sender: None }
+    }
+
     fn message(&self, request: CallRequest, reply_to: ReplyTo) -> (Message, &'static str) {
         let now = self.kernel.env.clock.now();
         let limit = match request.deadline {

@@ -177,13 +177,7 @@ impl Silo {
 
     /// Calls actors from within this process.
     pub fn client(&self) -> Client {
-        let scope = Scope {
-            kernel: self.kernel.clone(),
-            chain: Arc::from([]),
-            deadline: Instant::NEVER,
-            headers: Arc::from([]),
-            sender: None,
-        };
+        let scope = Scope::of_silo(self.kernel.clone());
         Client { issuer: Arc::new(scope) }
     }
 

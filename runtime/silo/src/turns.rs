@@ -65,7 +65,9 @@ impl Kernel {
             Begin::Busy if mutant!("m11") && access == Access::Exclusive => {
                 // The deliberate bug m11: beside the turn that is suspended, and never entered in the word.
                 let (kernel, activation) = (self.clone(), activation.clone());
-                let beside = async move { drop(execute(&kernel, &activation, message, access).await) };
+                let beside = async move {
+                    let _ = execute(&kernel, &activation, message, access).await;
+                };
                 self.env.spawner.spawn_boxed("turn", Box::pin(beside));
             }
             // What is sealed is still in the catalog while its hook runs: whoever ends it hands the mailbox on.

@@ -119,13 +119,7 @@ impl Lane {
             Delivery { from: self.from.clone(), id, method: letter.method, args: letter.args.clone() };
         let limit = self.kernel.config.limits.payload_bytes_max;
         let args = codec::encode(&delivery, limit).map_err(|error| error.to_string())?;
-        let scope = Scope {
-            kernel: self.kernel.clone(),
-            chain: Arc::from([]),
-            deadline: Instant::NEVER,
-            headers: Arc::from([]),
-            sender: None,
-        };
+        let scope = Scope::of_silo(self.kernel.clone());
         let call = CallRequest {
             actor: self.to.clone(),
             method: DELIVER,

@@ -324,13 +324,7 @@ pub(crate) fn encode_index(row: &IndexRow) -> Bytes {
 
 async fn fire(kernel: Arc<Kernel>, request: RequestId, actor: ActorId, fire: Fire) -> Input {
     let args = codec::encode(&fire, 4096).expect("a reminder's name is short");
-    let scope = Scope {
-        kernel,
-        chain: Arc::from([]),
-        deadline: Instant::NEVER,
-        headers: Arc::from([]),
-        sender: None,
-    };
+    let scope = Scope::of_silo(kernel);
     let call = CallRequest {
         actor,
         method: FIRE,
