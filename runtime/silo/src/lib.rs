@@ -61,6 +61,7 @@ mod handling;
 mod inbound;
 mod inbox;
 mod inline;
+mod kept_call;
 mod kernel;
 mod lease;
 mod locator;

@@ -3,7 +3,7 @@
 use super::letter::{Letter, LetterId, row_of};
 use super::post::{LetterStatus, Post, WAITING_MAX};
 use crate::call::Call;
-use crate::error::Failure;
+use crate::kept_call::{UnfitArguments, kept};
 use crate::kernel::Kernel;
 use parking_lot::Mutex;
 use quark_core::ActorId;
@@ -14,8 +14,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The most letters that one turn writes or withdraws.
 pub const TURN_MAX: usize = 64;
-/// The largest arguments of a letter, in bytes.
-pub const ARGS_BYTES_MAX: usize = 64 << 10;
 
 /// Why a letter was not written. Nothing happened.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -156,10 +154,8 @@ impl Outbox<'_> {
     }
 
     fn letter<R, E>(&self, call: Call<R, E>) -> Result<Letter, OutboxError> {
-        let request = call.into_request().map_err(|failure| match failure {
-            Failure::BadArguments { method, reason } => OutboxError::Arguments { method, reason },
-            other => OutboxError::Arguments { method: "?".into(), reason: other.to_string() },
-        })?;
+        let request = kept(call)
+            .map_err(|UnfitArguments { method, reason }| OutboxError::Arguments { method, reason })?;
         let name = || request.actor.kind().to_owned();
         let Some(kind) = self.turn.kernel.registry.kind(request.actor.kind()) else {
             return Err(OutboxError::UnknownKind { kind: name() });
@@ -170,14 +166,8 @@ impl Outbox<'_> {
         if request.shared {
             return Err(OutboxError::SharedMethod { method: request.method_name });
         }
-        if request.args.len() > ARGS_BYTES_MAX {
-            let reason = format!("they have {} bytes, the limit is {ARGS_BYTES_MAX}", request.args.len());
-            return Err(OutboxError::Arguments { method: request.method_name.into(), reason });
-        }
-        // Copied: the arguments may be a slice of something large.
-        let args = bytes::Bytes::copy_from_slice(&request.args);
         let headers = self.headers.iter().cloned().chain(request.headers).collect();
-        Ok(Letter { to: request.actor, method: request.method, args, headers })
+        Ok(Letter { to: request.actor, method: request.method, args: request.args, headers })
     }
 
     /// The letters of earlier turns that nobody has taken yet, receiver by receiver.
