@@ -11,6 +11,7 @@ use quark_sim::{Commit, WorldHandle};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Tells true time, which no silo knows.
 pub type TrueTime = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -20,6 +21,8 @@ pub struct Recorder {
     now_true: TrueTime,
     state: Mutex<State>,
     records_max: usize,
+    /// Whether the silos are in a simulated world.
+    is_simulated: AtomicBool,
 }
 
 #[derive(Default)]
@@ -28,6 +31,9 @@ struct State {
     dropped: u64,
     /// The newest generation that was heard of each name.
     newest: BTreeMap<SiloName, Generation>,
+    /// Incarnations of a simulated world that have lost power: the world drops what is left of their tasks only then, and
+    /// what that has to say was never said.
+    silent: BTreeSet<SiloId>,
     /// Reasons and outcomes are few and come often: each is kept once.
     texts: BTreeSet<Arc<str>>,
     /// So are views: every silo installs the same ones. A thousand silos that all kept their own were gigabytes.
@@ -54,13 +60,19 @@ impl Recorder {
 
     /// A recorder that counts what comes after its first `records_max` records, and does not keep it.
     pub fn bounded(now_true: TrueTime, records_max: usize) -> Arc<Self> {
-        Arc::new(Self { now_true, state: Mutex::default(), records_max })
+        Arc::new(Self {
+            now_true,
+            state: Mutex::default(),
+            records_max,
+            is_simulated: AtomicBool::new(false),
+        })
     }
 
     /// A recorder in a simulated world, which also watches its store.
     pub fn of_world(world: &WorldHandle) -> Arc<Self> {
         let clock = world.clone();
         let recorder = Self::new(Arc::new(move || clock.now_true()));
+        recorder.is_simulated.store(true, Ordering::Relaxed);
         let watcher = recorder.clone();
         world.watch_commits(move |commit| watcher.committed(commit));
         recorder
@@ -76,9 +88,15 @@ impl Recorder {
         self.append((self.now_true)(), What::World(event));
     }
 
-    /// The silo of this name lost power. Nothing, if no silo of this name has been heard of.
+    /// The silo of this name loses power. Nothing, if no silo of this name has been heard of. In a simulated world, to be
+    /// said before it happens: nothing that this incarnation says afterwards is recorded.
     pub fn crashed(&self, name: &str) {
         self.about(name, WorldEvent::Crashed);
+        if self.is_simulated.load(Ordering::Relaxed)
+            && let Some(id) = self.newest(name)
+        {
+            self.state.lock().silent.insert(id);
+        }
     }
 
     /// The silo of this name froze.
@@ -110,11 +128,15 @@ impl Recorder {
     }
 
     fn about(&self, name: &str, event: impl FnOnce(SiloId) -> WorldEvent) {
-        let Ok(name) = SiloName::new(name) else { return };
-        let newest = self.state.lock().newest.get(&name).copied();
-        if let Some(generation) = newest {
-            self.world(event(SiloId::new(name, generation)));
+        if let Some(id) = self.newest(name) {
+            self.world(event(id));
         }
+    }
+
+    fn newest(&self, name: &str) -> Option<SiloId> {
+        let name = SiloName::new(name).ok()?;
+        let generation = self.state.lock().newest.get(&name).copied()?;
+        Some(SiloId::new(name, generation))
     }
 
     /// Runs while the world is locked: must not ask it for the time.
@@ -224,6 +246,9 @@ impl Observer for Recorder {
         let now = (self.now_true)();
         {
             let mut state = self.state.lock();
+            if state.silent.contains(&silo) {
+                return;
+            }
             let newest = state.newest.entry(silo.name).or_insert(silo.generation);
             *newest = (*newest).max(silo.generation);
         }

@@ -99,8 +99,8 @@ impl SimCluster {
                     member.silo = None;
                     member.starts += 1;
                     if inner.world.is_up(member.node) {
-                        inner.world.crash(member.node);
                         self.record(|r| r.crashed(name));
+                        inner.world.crash(member.node);
                     }
                     inner.world.restart(member.node)
                 }
@@ -246,8 +246,8 @@ impl Stage for SimCluster {
             member.silo = None;
         }
         if self.0.world.is_up(node) {
-            self.0.world.crash(node);
             self.record(|r| r.crashed(name));
+            self.0.world.crash(node);
         }
     }
 

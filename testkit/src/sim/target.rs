@@ -173,7 +173,7 @@ impl Target for SimTarget {
                 if !world.is_up(self.node(node)) {
                     return Applied::Moot;
                 }
-                world.pause(self.node(node));
+                self.cluster.pause(node);
             }
             Fault::Cut { route, one_way } => {
                 self.along(route, |from, to| {
@@ -231,7 +231,7 @@ impl Target for SimTarget {
         let world = &self.world;
         match fault {
             Fault::Crash { node } => self.start(node),
-            Fault::Pause { node } => world.resume(self.node(node)),
+            Fault::Pause { node } => self.cluster.resume(node),
             Fault::Cut { route, one_way } => {
                 self.along(route, |from, to| {
                     world.uncut(from, to);
@@ -270,7 +270,7 @@ impl Target for SimTarget {
         self.world.heal_store();
         for node in self.world.nodes() {
             while self.world.pauses(node) > 0 {
-                self.world.resume(node);
+                self.cluster.resume(&self.world.name(node));
             }
         }
         self.recompute();
