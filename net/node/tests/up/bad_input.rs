@@ -67,11 +67,11 @@ fn a_database_of_a_newer_schema_is_refused() {
     // SQLite keeps the schema's version in its header, as four bytes from the 60th on (file format, section 1.3.14).
     let file = folder.path().join("quark.sqlite");
     let mut bytes = std::fs::read(&file).expect("it is there");
-    assert_eq!(bytes[60..64], [0, 0, 0, 1], "this program's own version");
+    assert_eq!(bytes[60..64], [0, 0, 0, 2], "this program's own version");
     bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
     std::fs::write(&file, bytes).expect("written");
     let data = folder.path().to_str().expect("text");
-    refuses(&["--data", data], &["quark.sqlite", "version 99", "up to 1", "upgrade this program"]);
+    refuses(&["--data", data], &["quark.sqlite", "version 99", "up to 2", "upgrade this program"]);
 }
 
 #[test]
