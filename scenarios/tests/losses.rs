@@ -58,6 +58,8 @@ fn what_rests_on_a_lost_commit_ends_although_nobody_calls_it() {
         cluster.sleep(Duration::from_secs(3)).await;
         assert_eq!(activations(&cluster), ACCOUNTS - ACCOUNTS / 3, "those, and no others");
         assert_eq!(reported(&recorder), lost);
+        let dead_letters: u64 = cluster.silos().iter().map(|(_, silo)| silo.status().dead_letters).sum();
+        assert_eq!(dead_letters, 0, "nobody has sent anything");
         let reference = silo.client().actor::<Account>("account-0");
         assert_eq!(reference.balance().await, Ok(1), "what the store has");
         assert_eq!(reference.deposit(1).await, Ok(2), "and it goes on");
