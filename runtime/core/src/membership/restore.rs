@@ -15,7 +15,7 @@
 
 use super::Membership;
 use super::config::with_margin;
-use super::event::Action;
+use super::event::{Action, StopReason};
 use super::evict::Purpose;
 use super::lease::is_alone;
 use super::life::Phase;
@@ -145,7 +145,13 @@ impl Membership {
         let mut lease = None;
         if let Some(own) = loss.own {
             if self.lease_must_come_along(&base) {
-                lease = self.lease_to_restore(now, &base);
+                if is_alone(&self.view, self.me) && base.holders().any(|row| row.id.name != self.me.name) {
+                    // Whoever came meanwhile has formed a cluster without it. A row that names nobody could never be voted
+                    // out, and one that names others than it knew would have voters who are not those who could vouch.
+                    crate::reached!("membership.restore.gave_way");
+                    return self.stop(StopReason::DeclaredDead { id: self.me }, out);
+                }
+                lease = self.lease_to_restore(now);
                 if lease.is_none() {
                     return self.read_table_soon(now, out);
                 }
@@ -171,11 +177,10 @@ impl Membership {
 
     /// Renews the lease by the commit that restores the row. No renewal that is still under way can be written: each
     /// checks our row, which is not there.
-    fn lease_to_restore(&mut self, now: Instant, base: &Table) -> Option<(u64, LeaseRow)> {
+    fn lease_to_restore(&mut self, now: Instant) -> Option<(u64, LeaseRow)> {
         let request = self.next_number();
         let (view, me) = (self.view.clone(), self.me);
-        let is_lonely_and_wrong = is_alone(&view, me) && base.holders().any(|row| row.id.name != me.name);
-        let lease = self.lease.as_mut().filter(|lease| lease.in_flight.is_none() && !is_lonely_and_wrong)?;
+        let lease = self.lease.as_mut().filter(|lease| lease.in_flight.is_none())?;
         let (seq, named) = lease.attempt(now, request, &view);
         Some((request, LeaseRow { generation: me.generation, seq, view: named }))
     }

@@ -76,6 +76,27 @@ fn a_death_that_was_lost_is_written_again() {
 }
 
 #[test]
+fn a_founder_that_was_forgotten_while_it_hung_gives_way_to_those_who_came() {
+    for seed in 0..100 {
+        let mut world = World::new(2, seed);
+        world.store.forgetful = true;
+        world.start(0);
+        let reserved = world.store.commits();
+        world.run_until("it has joined", 5 * SEC, |w| w.nodes[0].joined);
+        world.run(world.now % SEC);
+        world.pause(0);
+        // Its activation and its lease are gone. Nobody but itself could have vouched for it, and now there is somebody.
+        world.store.lose(world.store.commits() - reserved);
+        world.start(1);
+        world.run_until("the other has joined", 60 * SEC, |w| w.nodes[1].joined);
+        world.resume(0);
+        world.run_until("it has stopped", 20 * SEC, |w| w.nodes[0].stopped.is_some());
+        world.start(0);
+        world.run_until("both agree", 60 * SEC, |w| sees(w, 0, 2) && sees(w, 1, 2));
+    }
+}
+
+#[test]
 fn whatever_is_lost_those_who_live_agree_again() {
     let mut losses = 0;
     for seed in 0..400 {
