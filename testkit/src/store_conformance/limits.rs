@@ -57,3 +57,13 @@ pub(super) async fn what_is_exactly_at_a_limit_commits(s: Scope) {
     let record = s.store.read(&key).await.expect("readable").expect("it was put");
     assert!(record.value == value && record.key == key, "{s}: the record changed");
 }
+
+/// No limit is told for a batch's bytes: as many values of the largest size as an actor's state and its slots can be.
+pub(super) async fn the_largest_state_with_all_its_slots_commits_at_once(s: Scope) {
+    let value = |n: u8| Bytes::from(vec![n; VALUE_BYTES_MAX]);
+    let batch = (0..=16).fold(s.batch("p"), |batch, n| batch.put(&format!("row {n:02}"), value(n)));
+    let version = s.commit(batch).await;
+    let all = s.all("p").await;
+    let is_whole = all.len() == 17 && (0..).zip(&all).all(|(n, record)| record.value == value(n));
+    assert!(is_whole && all.iter().all(|record| record.version == version), "{s}: {} rows", all.len());
+}

@@ -92,7 +92,8 @@ pub fn cases() -> Vec<Case> {
         retries: a_retry_returns_the_first_outcome a_retry_is_recognised_for_sixty_four_commits
             a_retry_does_not_undo_later_writes a_write_id_counts_in_its_partition_only
             a_conflict_is_not_remembered concurrent_retries_apply_once;
-        limits: every_limit_is_named_and_nothing_is_written what_is_exactly_at_a_limit_commits;
+        limits: every_limit_is_named_and_nothing_is_written what_is_exactly_at_a_limit_commits
+            the_largest_state_with_all_its_slots_commits_at_once;
         scans: a_scan_is_in_byte_order a_scan_includes_from_and_excludes_to a_scan_stops_at_its_limit
             a_prefix_finds_exactly_its_rows an_empty_range_has_no_rows a_scan_shows_whole_records;
         contention: concurrent_increments_lose_nothing one_of_many_creators_wins
