@@ -64,6 +64,10 @@ pub enum Purpose {
     Entropy = 25,
     /// Choices of the test itself (workload, fault plans).
     Workload = 26,
+    /// Whether a fault that the test asks for happens; see [`Deed`](crate::Deed).
+    Fault = 27,
+    /// Whether an operation of the test's workload happens.
+    Operation = 28,
 }
 
 /// The choice itself: 64 bits that depend on the four arguments and on nothing else, on every machine.
@@ -96,6 +100,9 @@ pub enum Replay {
     Override(BTreeMap<ChoiceId, u32>),
     /// Only the listed ones; every other choice is the benign one. (Durations still come from the seed.)
     Only(BTreeMap<ChoiceId, u32>),
+    /// Of the purposes named here only the listed choices, and the benign one for every other choice of theirs; the rest
+    /// from the seed. What a failing run is made smaller with.
+    Reduced(BTreeMap<Purpose, BTreeMap<(u64, u64), u32>>),
 }
 
 /// From true time `at` (in ns) on, choices come from another seed: the same past, another future.
@@ -152,6 +159,10 @@ impl Choices {
             Replay::Seeded => seeded,
             Replay::Override(list) => list.get(&id).copied().unwrap_or(seeded),
             Replay::Only(list) => list.get(&id).copied().unwrap_or(0),
+            Replay::Reduced(purposes) => match purposes.get(&id.0) {
+                Some(list) => list.get(&(id.1, id.2)).copied().unwrap_or(0),
+                None => seeded,
+            },
         };
         if value != 0
             && let Some(log) = &mut self.log
@@ -232,6 +243,19 @@ mod tests {
             let expected = if n == 10 { 4 - plain[10] } else { plain[n as usize] };
             assert_eq!(changed.decide((0, 0), id(n), 5), expected);
             assert_eq!(only.decide((0, 0), id(n), 5), if n == 10 { 4 - plain[10] } else { 0 });
+        }
+    }
+
+    #[test]
+    fn a_reduced_replay_is_benign_in_the_purposes_that_it_names_and_seeded_in_the_rest() {
+        let (task, node) = (|n| (Purpose::PickTask, 4, n), |n| (Purpose::PickNode, 0, n));
+        let kept = BTreeMap::from([((4, 10), 3)]);
+        let replay = Replay::Reduced(BTreeMap::from([(Purpose::PickTask, kept)]));
+        let (mut seeded, mut reduced) =
+            (Choices::new(9, None, Replay::Seeded, false), Choices::new(9, None, replay, false));
+        for n in 0..50 {
+            assert_eq!(reduced.decide((0, 0), task(n), 5), if n == 10 { 3 } else { 0 });
+            assert_eq!(reduced.decide((0, 0), node(n), 5), seeded.decide((0, 0), node(n), 5));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::choice::{Branch, Replay};
 use crate::spread::Spread;
+use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub struct Config {
     pub tripwire: bool,
     /// The events to record in full, by number.
     pub trace_window: Range<u64>,
-    /// Whether to keep a list of all choices that were not the benign one.
+    /// Whether to keep a list of all choices that were not the benign one, and of all that was done to the world.
     pub log_decisions: bool,
     /// Where choices come from.
     pub replay: Replay,
@@ -181,6 +182,27 @@ impl Conditions {
     #[inline]
     pub(crate) fn is_rough(&self) -> bool {
         self.loss_ppm | self.duplicate_ppm | self.reorder_ppm | self.corrupt_ppm != 0
+    }
+}
+
+impl fmt::Display for Conditions {
+    /// What is unlike [`Conditions::CLEAR`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = Vec::new();
+        let rates = [
+            ("lost", self.loss_ppm),
+            ("twice", self.duplicate_ppm),
+            ("overtaken", self.reorder_ppm),
+            ("damaged", self.corrupt_ppm),
+        ];
+        said.extend(rates.iter().filter(|(_, ppm)| *ppm > 0).map(|(what, ppm)| format!("{what} {ppm} ppm")));
+        if self.latency != Self::CLEAR.latency {
+            said.push(format!("latency {:?}", self.latency));
+        }
+        if self.bytes_per_second > 0 {
+            said.push(format!("{} bytes a second", self.bytes_per_second));
+        }
+        f.write_str(&if said.is_empty() { "clear".to_owned() } else { said.join(", ") })
     }
 }
 

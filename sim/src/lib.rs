@@ -28,6 +28,7 @@
 mod choice;
 mod clock;
 mod config;
+mod deed;
 pub mod fork;
 mod host;
 mod net;
@@ -46,6 +47,7 @@ mod world;
 
 pub use choice::{Branch, ChoiceId, Decision, Purpose, Replay, key};
 pub use config::{ClockConfig, Conditions, Config, NetworkConfig, Scheduler, StoreConfig};
+pub use deed::{Deed, DeedKind};
 pub use host::{Host, Identity};
 pub use net::{NetMeters, SimTransport};
 pub use node::NodeId;

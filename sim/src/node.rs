@@ -26,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) is_up: bool,
     pub(crate) pauses: u32,
     pub(crate) clock: NodeClock,
+    /// The rate of its clocks before anything touched them, once something has.
+    pub(crate) usual_rate_ppb: Option<i64>,
     /// Tasks that want to run, in order of waking.
     pub(crate) ready: VecDeque<u32>,
     /// Whether it is in the world's list of nodes that can run.
@@ -57,6 +59,7 @@ impl Node {
             is_up: true,
             pauses: 0,
             clock,
+            usual_rate_ppb: None,
             ready: VecDeque::new(),
             is_runnable: false,
             busy_until: 0,

@@ -6,6 +6,7 @@
 
 use crate::choice::Choices;
 use crate::config::Config;
+use crate::deed::Deeds;
 use crate::net::Net;
 use crate::node::Node;
 use crate::pool::Pool;
@@ -52,6 +53,7 @@ pub(crate) struct State {
     pub(crate) now: u64,
     pub(crate) config: Config,
     pub(crate) choices: Choices,
+    pub(crate) deeds: Deeds,
     pub(crate) queue: Queue,
     pub(crate) trace: Trace,
     pub(crate) nodes: Vec<Node>,
@@ -84,6 +86,7 @@ impl State {
         Self {
             now: 0,
             choices,
+            deeds: Deeds::new(config.log_decisions),
             queue: Queue::default(),
             trace: Trace::new(config.trace_window.clone()),
             nodes: Vec::new(),

@@ -7,6 +7,7 @@ mod store;
 use crate::choice::{Branch, Decision, Purpose, key};
 use crate::clock::NodeClock;
 use crate::config::{Conditions, Config};
+use crate::deed::{Deed, DeedKind};
 use crate::host::Host;
 use crate::net::NetMeters;
 use crate::node::{Node, NodeId};
@@ -213,6 +214,10 @@ impl WorldHandle {
     /// The wall clock of a node jumps by so many nanoseconds. Its monotonic clock does not.
     pub fn step_wall_clock(&self, node: NodeId, by_ns: i64) {
         let mut state = self.shared.lock();
+        let detail = || format!("by {by_ns} ns");
+        if !state.fault_begins(DeedKind::WallStep, &[&[node]], detail) {
+            return;
+        }
         state.nodes[node.index()].clock.step_wall(by_ns);
         state.record(TraceKind::Fault, node.0, by_ns as u64);
     }
@@ -225,8 +230,15 @@ impl WorldHandle {
     /// A node's clocks run faster or slower by so many parts per million from now on (-1 000 000: they stand still).
     pub fn set_clock_rate(&self, node: NodeId, ppm: i64) {
         let mut state = self.shared.lock();
-        let now = state.now;
-        state.nodes[node.index()].clock.set_rate(now, ppm.saturating_mul(1000));
+        let (now, ppb) = (state.now, ppm.saturating_mul(1000));
+        let found = &mut state.nodes[node.index()];
+        let present = found.clock.rate_ppb();
+        // Rates are handed out rounded: what was read and is set again is as usual.
+        let is_usual = *found.usual_rate_ppb.get_or_insert(present) / 1000 == ppm;
+        if !state.fault_sets(DeedKind::ClockRate, &[&[node]], is_usual, || format!("{ppm} ppm")) {
+            return;
+        }
+        state.nodes[node.index()].clock.set_rate(now, ppb);
         state.reschedule_timers(node.0);
         state.record(TraceKind::Fault, node.0, ppm as u64);
     }
@@ -235,17 +247,37 @@ impl WorldHandle {
 /// Processes.
 impl WorldHandle {
     /// Power loss: the node's process is gone between two instructions. Its tasks are dropped without being able to act,
-    /// what it had sent is on its way, and its peers see nothing but silence.
-    pub fn crash(&self, node: NodeId) {
+    /// what it had sent is on its way, and its peers see nothing but silence. Nothing, if it is down already.
+    ///
+    /// Whether it was done: a run may leave a fault out.
+    pub fn crash(&self, node: NodeId) -> bool {
+        self.crash_after(node, || ())
+    }
+
+    /// As [`WorldHandle::crash`]; `before` is called if and before it is done.
+    pub fn crash_after(&self, node: NodeId, before: impl FnOnce()) -> bool {
         assert!(node != NodeId::DRIVER, "the driver does not crash");
+        {
+            let mut state = self.shared.lock();
+            if !state.nodes[node.index()].is_up
+                || !state.fault_begins(DeedKind::Crash, &[&[node]], String::new)
+            {
+                return false;
+            }
+        }
+        before();
         self.shared.act(|state| state.crash(node.0));
+        true
     }
 
     /// Starts the node's next process: a new incarnation with a new monotonic clock. What runs in it is up to the caller.
     ///
     /// Panics: if the node is up.
     pub fn restart(&self, node: NodeId) -> Host {
-        self.shared.act(|state| state.restart(node.0));
+        self.shared.act(|state| {
+            state.restart(node.0);
+            state.fault_ends(DeedKind::Crash, &[&[node]]);
+        });
         self.host(node)
     }
 
@@ -263,6 +295,9 @@ impl WorldHandle {
     pub fn pause(&self, node: NodeId) {
         assert!(node != NodeId::DRIVER, "the driver does not pause");
         let mut state = self.shared.lock();
+        if !state.fault_begins(DeedKind::Pause, &[&[node]], String::new) {
+            return;
+        }
         state.nodes[node.index()].pauses += 1;
         state.unlist(node.0);
         state.record(TraceKind::Node, node.0, 3);
@@ -271,6 +306,9 @@ impl WorldHandle {
     /// Ends one pause.
     pub fn resume(&self, node: NodeId) {
         let mut state = self.shared.lock();
+        if !state.fault_ends(DeedKind::Pause, &[&[node]]) {
+            return;
+        }
         let pauses = &mut state.nodes[node.index()].pauses;
         *pauses = pauses.saturating_sub(1);
         state.record(TraceKind::Node, node.0, 4);
@@ -280,6 +318,10 @@ impl WorldHandle {
     /// Everything the node does takes so many thousandths of the usual time (1000 is normal).
     pub fn set_slowness(&self, node: NodeId, milli: u32) {
         let mut state = self.shared.lock();
+        let detail = || format!("{milli} thousandths of the usual time");
+        if !state.fault_sets(DeedKind::Slowness, &[&[node]], milli == 1000, detail) {
+            return;
+        }
         state.nodes[node.index()].slowness_milli = milli;
         state.record(TraceKind::Fault, node.0, u64::from(milli));
     }
@@ -289,22 +331,38 @@ impl WorldHandle {
 impl WorldHandle {
     /// Nothing gets from one node to another any more. Cuts add up.
     pub fn cut(&self, from: NodeId, to: NodeId) {
-        self.shared.act(|state| state.cut_path(from.0, to.0));
+        self.shared.act(|state| {
+            if state.fault_begins(DeedKind::Cut, &[&[from], &[to]], || "one way".into()) {
+                state.cut_path(from.0, to.0);
+            }
+        });
     }
 
     /// Heals one cut.
     pub fn uncut(&self, from: NodeId, to: NodeId) {
-        self.shared.act(|state| state.heal_path(from.0, to.0, false));
+        self.shared.act(|state| {
+            if state.fault_ends(DeedKind::Cut, &[&[from], &[to]]) {
+                state.heal_path(from.0, to.0, false);
+            }
+        });
     }
 
     /// Cuts every path between nodes of different groups, both ways. Nodes in no group keep all their paths.
     pub fn partition(&self, groups: &[&[NodeId]]) {
-        self.shared.act(|state| between(groups, |from, to| state.cut_path(from.0, to.0)));
+        self.shared.act(|state| {
+            if state.fault_begins(DeedKind::Cut, groups, || "both ways".into()) {
+                between(groups, |from, to| state.cut_path(from.0, to.0));
+            }
+        });
     }
 
     /// Heals what the same [`WorldHandle::partition`] cut.
     pub fn unpartition(&self, groups: &[&[NodeId]]) {
-        self.shared.act(|state| between(groups, |from, to| state.heal_path(from.0, to.0, false)));
+        self.shared.act(|state| {
+            if state.fault_ends(DeedKind::Cut, groups) {
+                between(groups, |from, to| state.heal_path(from.0, to.0, false));
+            }
+        });
     }
 
     /// Cuts a node off from all others (but the driver).
@@ -325,28 +383,51 @@ impl WorldHandle {
 
     /// Holds all frames from one node to another until [`WorldHandle::unclog`]. Clogs add up.
     pub fn clog(&self, from: NodeId, to: NodeId) {
-        self.shared.act(|state| state.clog_path(from.0, to.0));
+        self.shared.act(|state| {
+            if state.fault_begins(DeedKind::Clog, &[&[from], &[to]], String::new) {
+                state.clog_path(from.0, to.0);
+            }
+        });
     }
 
     /// Ends one clog: what was held arrives.
     pub fn unclog(&self, from: NodeId, to: NodeId) {
-        self.shared.act(|state| state.unclog_path(from.0, to.0, false));
+        self.shared.act(|state| {
+            if state.fault_ends(DeedKind::Clog, &[&[from], &[to]]) {
+                state.unclog_path(from.0, to.0, false);
+            }
+        });
     }
 
     /// The present connection from one node to another is dead and its owner does not know: frames vanish until the
     /// keep-alive notices.
     pub fn half_open(&self, from: NodeId, to: NodeId) {
-        self.shared.act(|state| state.half_open(from.0, to.0));
+        self.shared.act(|state| {
+            if state.fault_begins(DeedKind::HalfOpen, &[&[from], &[to]], String::new) {
+                state.half_open(from.0, to.0);
+            }
+        });
     }
 
     /// Sets the weather on one path; `None` for the default.
     pub fn set_conditions(&self, from: NodeId, to: NodeId, conditions: Option<Conditions>) {
-        self.shared.act(|state| state.set_conditions(from.0, to.0, conditions));
+        self.shared.act(|state| {
+            let is_usual = conditions.is_none_or(|c| c == state.net.config.conditions);
+            let detail = || conditions.map_or_else(String::new, |c| c.to_string());
+            if state.fault_sets(DeedKind::Weather, &[&[from], &[to]], is_usual, detail) {
+                state.set_conditions(from.0, to.0, conditions);
+            }
+        });
     }
 
     /// Sets the default weather of all paths.
     pub fn set_default_conditions(&self, conditions: Conditions) {
-        self.shared.act(|state| state.set_default_conditions(conditions));
+        self.shared.act(|state| {
+            let is_usual = [state.config.network.conditions, Conditions::CLEAR].contains(&conditions);
+            if state.fault_sets(DeedKind::Weather, &[], is_usual, || conditions.to_string()) {
+                state.set_default_conditions(conditions);
+            }
+        });
     }
 
     /// The default weather.
@@ -363,7 +444,10 @@ impl WorldHandle {
 
     /// Heals every cut and clog and resets the weather of every path to the default.
     pub fn heal_network(&self) {
-        self.shared.act(State::heal_paths);
+        self.shared.act(|state| {
+            state.network_healed();
+            state.heal_paths();
+        });
     }
 }
 
@@ -388,6 +472,25 @@ impl WorldHandle {
     /// All choices so far that were not the benign one, if [`Config::log_decisions`] is on.
     pub fn decisions(&self) -> Vec<Decision> {
         self.shared.lock().choices.log().to_vec()
+    }
+
+    /// What was done to it so far, if [`Config::log_decisions`] is on.
+    pub fn deeds(&self) -> Vec<Deed> {
+        self.shared.lock().deeds.log().to_vec()
+    }
+
+    /// Until as many calls with `false`, what is done to the world is a plan's choice and none of its own.
+    pub fn set_planned(&self, is_planned: bool) {
+        let planned = &mut self.shared.lock().deeds.planned;
+        *planned = if is_planned { *planned + 1 } else { planned.saturating_sub(1) };
+    }
+
+    /// Whether an operation of the test's workload is to happen: named by who does it and by its number. It is, but in a
+    /// run that leaves it out.
+    pub fn does(&self, who: u64, number: u64) -> bool {
+        let mut state = self.shared.lock();
+        let event = state.trace.events;
+        state.choices.settle(event, (Purpose::Operation, who, number), 1) != 0
     }
 
     /// The seed with which it began.

@@ -1,6 +1,7 @@
 //! The store as the test sees it: what goes wrong with it, and what it holds.
 
 use super::WorldHandle;
+use crate::deed::DeedKind;
 use crate::node::NodeId;
 use crate::store::{Commit, Lost};
 use crate::trace::TraceKind;
@@ -10,6 +11,9 @@ impl WorldHandle {
     /// The store goes dark for everyone. Outages add up.
     pub fn begin_store_outage(&self) {
         let mut state = self.shared.lock();
+        if !state.fault_begins(DeedKind::StoreOutage, &[], String::new) {
+            return;
+        }
         state.store.outages += 1;
         state.record(TraceKind::Fault, 0, 10);
     }
@@ -17,6 +21,9 @@ impl WorldHandle {
     /// Ends one outage.
     pub fn end_store_outage(&self) {
         let mut state = self.shared.lock();
+        if !state.fault_ends(DeedKind::StoreOutage, &[]) {
+            return;
+        }
         state.store.outages = state.store.outages.saturating_sub(1);
         state.record(TraceKind::Fault, 0, 11);
     }
@@ -24,6 +31,9 @@ impl WorldHandle {
     /// One node no longer reaches the store. Cuts add up.
     pub fn cut_store(&self, node: NodeId) {
         let mut state = self.shared.lock();
+        if !state.fault_begins(DeedKind::StoreCut, &[&[node]], String::new) {
+            return;
+        }
         state.nodes[node.index()].store_cuts += 1;
         state.record(TraceKind::Fault, node.0, 12);
     }
@@ -31,6 +41,9 @@ impl WorldHandle {
     /// Heals one such cut.
     pub fn uncut_store(&self, node: NodeId) {
         let mut state = self.shared.lock();
+        if !state.fault_ends(DeedKind::StoreCut, &[&[node]]) {
+            return;
+        }
         let cuts = &mut state.nodes[node.index()].store_cuts;
         *cuts = cuts.saturating_sub(1);
         state.record(TraceKind::Fault, node.0, 13);
@@ -40,6 +53,9 @@ impl WorldHandle {
     /// and repeats of what was committed go on.
     pub fn set_store_full(&self, is_full: bool) {
         let mut state = self.shared.lock();
+        if !state.fault_sets(DeedKind::StoreFull, &[], !is_full, String::new) {
+            return;
+        }
         state.store.is_full = is_full;
         state.record(TraceKind::Fault, 0, u64::from(is_full) << 8 | 18);
     }
@@ -47,6 +63,10 @@ impl WorldHandle {
     /// From now on so many commits (in parts per million) hide their outcome; of these, so many were applied.
     pub fn set_store_indeterminate(&self, ppm: u32, applied_ppm: u32) {
         let mut state = self.shared.lock();
+        let detail = || format!("{ppm} ppm of the commits, {applied_ppm} ppm of these applied");
+        if !state.fault_sets(DeedKind::StoreSilence, &[], ppm == 0, detail) {
+            return;
+        }
         state.store.config.indeterminate_ppm = ppm;
         state.store.config.applied_ppm = applied_ppm;
         state.record(TraceKind::Fault, 0, u64::from(ppm) << 8 | 14);
@@ -56,6 +76,11 @@ impl WorldHandle {
     /// usual time.
     pub fn set_store_slow(&self, spike_ppm: u32, slowness_milli: u32) {
         let mut state = self.shared.lock();
+        let is_usual = spike_ppm == state.config.store.spike_ppm && slowness_milli == 1000;
+        let detail = || format!("spikes {spike_ppm} ppm, {slowness_milli} thousandths of the usual time");
+        if !state.fault_sets(DeedKind::StoreSlow, &[], is_usual, detail) {
+            return;
+        }
         state.store.config.spike_ppm = spike_ppm;
         state.store.slowness_milli = slowness_milli;
         state.record(TraceKind::Fault, 0, u64::from(spike_ppm) << 8 | 15);
@@ -76,6 +101,9 @@ impl WorldHandle {
     pub fn fail_over_store(&self, fails: impl Fn(&Partition) -> bool) -> Vec<Lost> {
         let mut guard = self.shared.lock();
         let state = &mut *guard;
+        if !state.fault_begins(DeedKind::StoreFailover, &[], String::new) {
+            return Vec::new();
+        }
         let (now, nodes) = (state.now, &state.nodes);
         let lives = |node: NodeId, incarnation| {
             nodes[node.index()].is_up && nodes[node.index()].incarnation == incarnation
@@ -90,6 +118,9 @@ impl WorldHandle {
     /// the same. That breaks the store's contract; see [`WorldHandle::fail_over_store`] for what is noticed.
     pub fn set_store_stale(&self, node: NodeId, is_stale: bool) {
         let mut state = self.shared.lock();
+        if !state.fault_sets(DeedKind::StoreStale, &[&[node]], !is_stale, String::new) {
+            return;
+        }
         if is_stale {
             state.store.stale.insert(node.0);
         } else {
@@ -104,6 +135,7 @@ impl WorldHandle {
         let mut state = self.shared.lock();
         let config = state.config.store;
         state.store.config = config;
+        state.store_healed();
         state.store.outages = 0;
         state.store.is_full = false;
         state.store.stale.clear();
@@ -115,6 +147,9 @@ impl WorldHandle {
     /// Makes a record unreadable until it is written again. Returns whether it exists.
     pub fn corrupt_record(&self, key: &RecordKey, reason: &str) -> bool {
         let mut state = self.shared.lock();
+        if !state.fault_begins(DeedKind::Corrupt, &[], || format!("{key:?}: {reason}")) {
+            return false;
+        }
         state.record(TraceKind::Fault, 0, 17);
         state.store.records.corrupt(key, reason)
     }
