@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 mod campaign;
+mod ddmin;
 mod fault;
 mod minimise;
 mod plan;
@@ -14,6 +15,7 @@ mod swarm;
 mod target;
 
 pub use campaign::{Campaign, KindReport, Report};
+pub use ddmin::drop_pieces;
 pub use fault::{Fault, FaultKind, Route};
 pub use minimise::{Minimised, minimise};
 pub use plan::{FaultPlan, PLAN_VERSION, PlanError, PlannedFault};

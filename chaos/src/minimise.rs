@@ -1,5 +1,6 @@
 //! Makes a failing plan small: what is left is what matters.
 
+use crate::ddmin::drop_pieces;
 use crate::plan::FaultPlan;
 use std::time::Duration;
 
@@ -33,37 +34,11 @@ pub fn minimise(
         return None;
     }
     let mut best = plan.clone();
-    drop_faults(&mut best, &mut test);
+    let mut events = best.events.clone();
+    drop_pieces(&mut events, &mut |events| test(&FaultPlan { events: events.to_vec(), ..plan.clone() }));
+    best.events = events;
     shorten(&mut best, &mut test);
     Some(Minimised { plan: best, runs: runs.min(runs_max) })
-}
-
-/// Delta debugging (Zeller, Hildebrandt 2002), complements only: drops ever smaller pieces until no single fault can go.
-/// `test` returns `None` when the budget is used up.
-fn drop_faults(best: &mut FaultPlan, test: &mut impl FnMut(&FaultPlan) -> Option<bool>) {
-    let mut size = best.events.len().div_ceil(2).max(1);
-    loop {
-        let (mut at, mut dropped) = (0, false);
-        while at < best.events.len() {
-            let mut smaller = best.clone();
-            let end = (at + size).min(smaller.events.len());
-            smaller.events.drain(at..end);
-            match test(&smaller) {
-                Some(true) => {
-                    *best = smaller;
-                    dropped = true;
-                }
-                Some(false) => at += size,
-                None => return,
-            }
-        }
-        match (size, dropped) {
-            // A fault may be droppable only now that another is gone: the last round has to drop nothing.
-            (1, false) => return,
-            (1, true) => {}
-            _ => size = size.div_ceil(2),
-        }
-    }
 }
 
 /// Halves how long each fault lasts, as long as the plan fails.
@@ -71,7 +46,8 @@ fn shorten(best: &mut FaultPlan, test: &mut impl FnMut(&FaultPlan) -> Option<boo
     for at in 0..best.events.len() {
         while let Some(lasts) = best.events[at].lasts.filter(|lasts| *lasts > Duration::from_millis(1)) {
             let mut shorter = best.clone();
-            shorter.events[at].lasts = Some(lasts / 2);
+            // In whole microseconds, as plans are written.
+            shorter.events[at].lasts = Some(Duration::from_micros(lasts.as_micros() as u64 / 2));
             match test(&shorter) {
                 Some(true) => *best = shorter,
                 Some(false) => break,

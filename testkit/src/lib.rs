@@ -1,10 +1,12 @@
 //! Where everything meets: what tests of Quark share.
 #![deny(missing_docs)]
 
+pub mod case;
 pub mod checkers;
 pub mod golden;
 pub mod history;
 pub mod machine;
+pub mod minimise;
 pub mod recorder;
 pub mod runner;
 pub mod scene;

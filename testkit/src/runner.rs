@@ -1,14 +1,16 @@
 //! Tells a scenario with a seed: safety under chaos, then everything is healed and the cluster has to converge,
 //! serve, and leave nothing behind; then the checkers read the history; then all of it once more, to the same hash.
 
+use crate::case::Case;
 use crate::checkers::{always_on, check_all};
-use crate::history::WorldEvent;
+use crate::history::{History, WorldEvent};
 use crate::recorder::Recorder;
 use crate::sim::SimCluster;
-use crate::story::{Scenario, Step, Story, Violation};
+use crate::story::{Drawn, Scenario, Step, Story, Violation};
 use quark_core::Instant;
-use quark_sim::{Branch, Config, Next, World};
+use quark_sim::{Branch, Config, Decision, Deed, Next, World};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,19 +86,65 @@ pub fn tell_branched(scenario: &Scenario, seed: u64, at: Instant, reseed: u64) -
     tell_with_pauses(scenario, world, |_| Next::ToTheEnd).expect("nobody abandons it")
 }
 
+/// Tells what is left of a run.
+pub fn tell_case(scenario: &Scenario, case: &Case) -> Report {
+    let world = case.world((scenario.world)(case.seed));
+    tell_in(scenario, world, Some(case), |_| Next::ToTheEnd).expect("nobody abandons it").report
+}
+
+/// Tells what is left of a run, and hands out everything that was written down about it. The world lasts twice as long as
+/// `whole_run` and ten minutes at most.
+pub fn tell_in_full(scenario: &Scenario, case: &Case, whole_run: Option<Duration>) -> Telling {
+    let mut world = case.world((scenario.world)(case.seed));
+    world.log_decisions = true;
+    if let Some(whole_run) = whole_run {
+        world = Case::limit(world, whole_run);
+    }
+    tell_in(scenario, world, Some(case), |_| Next::ToTheEnd).expect("nobody abandons it")
+}
+
+/// One telling, and everything that was written down about it.
+#[derive(Clone, Debug)]
+pub struct Telling {
+    /// What it came to.
+    pub report: Report,
+    /// What the story drew from its seed.
+    pub drawn: Drawn,
+    /// Who did operations, by the hash under which their choices are known.
+    pub operators: BTreeMap<u64, String>,
+    /// Every choice that was not the benign one, if the world kept a list.
+    pub decisions: Vec<Decision>,
+    /// What was done to the world, if the world kept a list.
+    pub deeds: Vec<Deed>,
+    /// The names of the nodes, by index; the driver is 0.
+    pub nodes: Vec<String>,
+    /// What happened.
+    pub history: History,
+}
+
 /// Tells the scenario once in this world, and pauses when told to; see [`World::block_on_with_pauses`]. `None` if it was
 /// abandoned.
 pub fn tell_with_pauses(
     scenario: &Scenario,
     world: Config,
-    mut pause: impl FnMut(&Story) -> Next,
+    pause: impl FnMut(&Story) -> Next,
 ) -> Option<Report> {
+    Some(tell_in(scenario, world, None, pause)?.report)
+}
+
+fn tell_in(
+    scenario: &Scenario,
+    world: Config,
+    case: Option<&Case>,
+    mut pause: impl FnMut(&Story) -> Next,
+) -> Option<Telling> {
     let seed = world.seed;
     let mut world = World::new(world);
     let recorder = Recorder::of_world(&world.handle());
     let describe = scenario.describe;
     let cluster = SimCluster::new(world.handle(), "story", Arc::new(describe), Some(recorder.clone()));
     let story = Story::new(cluster);
+    let story = if let Some(case) = case { story.reduced(case.clone()) } else { story };
     let told = story.clone();
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let driver = async {
@@ -118,21 +166,31 @@ pub fn tell_with_pauses(
         let checker = ["tripwire", "deadlock"].into_iter().find(|c| message.contains(c)).unwrap_or("panic");
         violations.push(Violation { checker: checker.into(), message, at: story.world.now_true() });
     }
-    for (checker, violation) in check_all(&recorder.take_history(), &always_on()).violations() {
+    let history = recorder.take_history();
+    for (checker, violation) in check_all(&history, &always_on()).violations() {
         violations.push(Violation {
             checker: violation.promise.into(),
             message: format!("{checker}: {}", violation.message),
             at: violation.at,
         });
     }
-    let meters = story.world.meters();
-    Some(Report {
-        seed,
-        violations,
-        steps: story.steps(),
-        simulated: story.world.now_true().since(Instant::ZERO),
-        delivered: meters.network.delivered,
-        hash: story.world.hash(),
+    let world = &story.world;
+    let nodes = std::iter::once("driver".to_owned()).chain(world.nodes().into_iter().map(|n| world.name(n)));
+    Some(Telling {
+        report: Report {
+            seed,
+            violations,
+            steps: story.steps(),
+            simulated: world.now_true().since(Instant::ZERO),
+            delivered: world.meters().network.delivered,
+            hash: world.hash(),
+        },
+        drawn: story.drawn(),
+        operators: story.operators(),
+        decisions: world.decisions(),
+        deeds: world.deeds(),
+        nodes: nodes.collect(),
+        history,
     })
 }
 

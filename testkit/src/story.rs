@@ -1,15 +1,18 @@
 //! A scenario as a story: what it is called, what it expects, and the handle with which it is told.
 
+use crate::case::Case;
 use crate::recorder::Recorder;
 use crate::sim::SimCluster;
 use crate::stage::Stage;
 use parking_lot::Mutex;
 use quark::SiloBuilder;
+use quark_chaos::FaultPlan;
 use quark_core::{Instant, hash};
 use quark_env::BoxFuture;
 use quark_sim::{Config, WorldHandle};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,6 +84,18 @@ impl<'de> Deserialize<'de> for Step {
 struct Notes {
     steps: Vec<Step>,
     violations: Vec<Violation>,
+    drawn: Drawn,
+    /// How many operations there were of each kind: who does them, and what it is called.
+    operators: BTreeMap<u64, String>,
+}
+
+/// What a story drew from its seed, or was given instead.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Drawn {
+    /// Its fault plan.
+    pub plan: Option<FaultPlan>,
+    /// Its knobs: as they were, and as they would be in the simplest run.
+    pub knobs: BTreeMap<String, (u64, u64)>,
 }
 
 /// What a story needs wherever it is told: a stage, a seed, and somewhere to write. Cheap to clone.
@@ -93,12 +108,59 @@ pub struct Tale {
     seed_now: Arc<dyn Fn() -> u64 + Send + Sync>,
     recorder: Option<Arc<Recorder>>,
     notes: Arc<Mutex<Notes>>,
+    /// What of the seed's run is left, if not all of it.
+    case: Option<Arc<Case>>,
+    /// Whether an operation is to happen: who does it, and its number.
+    does: Arc<dyn Fn(u64, u64) -> bool + Send + Sync>,
 }
 
 impl Tale {
     /// A tale on this stage.
     pub fn new(stage: Arc<dyn Stage>, seed: u64, recorder: Option<Arc<Recorder>>) -> Self {
-        Self { stage, seed, seed_now: Arc::new(move || seed), recorder, notes: Arc::default() }
+        Self {
+            stage,
+            seed,
+            seed_now: Arc::new(move || seed),
+            recorder,
+            notes: Arc::default(),
+            case: None,
+            does: Arc::new(|_, _| true),
+        }
+    }
+
+    /// The fault plan of this run: as `draw` makes it, or what a smaller run has left of it.
+    pub fn faults(&self, draw: impl FnOnce() -> FaultPlan) -> FaultPlan {
+        let given = self.case.as_ref().and_then(|case| case.plan.clone());
+        let plan = given.unwrap_or_else(draw);
+        self.notes.lock().drawn.plan = Some(plan.clone());
+        plan
+    }
+
+    /// A number that the story has drawn, or what a smaller run has instead. `simplest` is what it is in the simplest run:
+    /// the fewest silos, the usual lease.
+    pub fn knob(&self, name: &str, drawn: u64, simplest: u64) -> u64 {
+        let given = self.case.as_ref().and_then(|case| case.knobs.get(name).copied());
+        let value = given.unwrap_or(drawn);
+        self.notes.lock().drawn.knobs.insert(name.to_owned(), (value, simplest));
+        value
+    }
+
+    /// Whether an operation of the workload is to happen: it is, but in a smaller run that leaves it out. `who` is a client,
+    /// or whoever else acts; `number` counts what it does.
+    pub fn does(&self, who: &str, number: u64) -> bool {
+        let entity = hash::point(who.as_bytes());
+        self.notes.lock().operators.entry(entity).or_insert_with(|| who.to_owned());
+        (self.does)(entity, number)
+    }
+
+    /// What it drew.
+    pub fn drawn(&self) -> Drawn {
+        self.notes.lock().drawn.clone()
+    }
+
+    /// The names of those who did something, by their hashes.
+    pub fn operators(&self) -> BTreeMap<u64, String> {
+        self.notes.lock().operators.clone()
     }
 
     /// The seed with which it began.
@@ -233,9 +295,17 @@ impl Story {
     pub fn new(cluster: SimCluster) -> Self {
         let world = cluster.world().clone();
         let told = Tale::new(Arc::new(cluster.clone()), world.seed(), cluster.recorder().cloned());
-        let clock = world.clone();
-        let tale = Tale { seed_now: Arc::new(move || clock.seed_now()), ..told };
+        let (clock, chooser) = (world.clone(), world.clone());
+        let does = Arc::new(move |who, number| chooser.does(who, number));
+        let tale = Tale { seed_now: Arc::new(move || clock.seed_now()), does, ..told };
         Self { cluster, world, tale }
+    }
+
+    /// The same story, of which only what a case has left is told. Its world must be [`Case::world`]'s.
+    #[must_use]
+    pub fn reduced(mut self, case: Case) -> Self {
+        self.tale.case = Some(Arc::new(case));
+        self
     }
 
     /// What can be told on any stage.

@@ -35,6 +35,8 @@ struct Member {
     node: NodeId,
     silo: Option<Silo>,
     starts: u32,
+    /// Crashes that were left out, and after which it has not been started: it need not be.
+    spared: u32,
 }
 
 impl SimCluster {
@@ -92,16 +94,15 @@ impl SimCluster {
             match members.get_mut(name) {
                 None => {
                     let node = inner.world.add_node(name);
-                    members.insert(name.into(), Member { node, silo: None, starts: 1 });
+                    members.insert(name.into(), Member { node, silo: None, starts: 1, spared: 0 });
                     inner.world.host(node)
                 }
                 Some(member) => {
+                    if inner.world.is_up(member.node) && !self.makes_way(name, member) {
+                        return Box::pin(std::future::ready(Ok(())));
+                    }
                     member.silo = None;
                     member.starts += 1;
-                    if inner.world.is_up(member.node) {
-                        self.record(|r| r.crashed(name));
-                        inner.world.crash(member.node);
-                    }
                     inner.world.restart(member.node)
                 }
             }
@@ -119,6 +120,26 @@ impl SimCluster {
             let _ = tell.send(started.map(|_| ()));
         });
         Box::pin(async move { told.await.unwrap_or_else(|_| Err("it crashed while it started".into())) })
+    }
+
+    /// Whether a process that runs ends without warning, so that its node's next one can start. Not if its crash was left
+    /// out before, or is now.
+    fn makes_way(&self, name: &str, member: &mut Member) -> bool {
+        let world = &self.0.world;
+        let serves = member.silo.as_ref().is_some_and(|silo| silo.stopped().is_none());
+        if serves && member.spared > 0 {
+            member.spared -= 1;
+            return false;
+        }
+        // One that has stopped itself, or never served, is replaced: that is no fault.
+        if !serves {
+            world.set_planned(true);
+        }
+        let is_done = world.crash_after(member.node, || self.record(|r| r.crashed(name)));
+        if !serves {
+            world.set_planned(false);
+        }
+        is_done
     }
 
     async fn boot(&self, host: &Host, name: &str) -> Result<Silo, String> {
@@ -242,12 +263,16 @@ impl Stage for SimCluster {
 
     fn crash(&self, name: &str) {
         let node = self.node(name);
-        if let Some(member) = self.0.members.lock().get_mut(name) {
-            member.silo = None;
+        if !self.0.world.is_up(node) {
+            return;
         }
-        if self.0.world.is_up(node) {
-            self.record(|r| r.crashed(name));
-            self.0.world.crash(node);
+        let is_done = self.0.world.crash_after(node, || self.record(|r| r.crashed(name)));
+        if let Some(member) = self.0.members.lock().get_mut(name) {
+            if is_done {
+                (member.silo, member.spared) = (None, 0);
+            } else {
+                member.spared += 1;
+            }
         }
     }
 

@@ -16,9 +16,15 @@ pub async fn carry_out(plan: FaultPlan, cluster: &SimCluster) -> Report {
     let start = world.now_true();
     while let Some(at) = campaign.next_at() {
         world.sleep_until(start + at).await;
+        // Which faults there are is the plan's choice: the world is not to leave out any by itself.
+        world.set_planned(true);
         campaign.advance(at, &mut target);
+        world.set_planned(false);
     }
-    campaign.finish(&mut target)
+    world.set_planned(true);
+    let report = campaign.finish(&mut target);
+    world.set_planned(false);
+    report
 }
 
 /// A simulated cluster as the target of a fault plan.

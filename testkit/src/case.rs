@@ -1,0 +1,178 @@
+//! A run as data: which story, which seed, and what of it is left.
+//!
+//! A seed says everything that happens in a run. A case says a seed and then takes away: faults, operations, surprises of
+//! the schedule. Because every choice has a name of its own (`quark_sim::Purpose`), what is left stays what it was. Cases are
+//! what the minimiser makes, what is kept of a failure, and what is told again.
+
+use quark_chaos::FaultPlan;
+use quark_sim::{Config, Purpose, Replay, Scheduler};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The version of the format that this crate writes, and the newest it reads.
+pub const CASE_VERSION: u32 = 1;
+
+/// A run as data. What is `None` is as the seed has it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// The format's version.
+    pub version: u32,
+    /// The story, by name.
+    pub story: String,
+    /// The seed.
+    pub seed: u64,
+    /// The fault plan, where the story draws one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<FaultPlan>,
+    /// What is left of the faults that the story itself brings about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faults: Option<Vec<Kept>>,
+    /// What is left of the operations of its workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<Vec<Kept>>,
+    /// Numbers that the story would draw: how many silos, how long a lease.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub knobs: BTreeMap<String, u64>,
+    /// Who runs next: only these are not first in, first out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviations: Option<Vec<Deviation>>,
+    /// Whether polls, frames and the store all take the time that they take on average.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_even: bool,
+}
+
+/// A choice that is left: a fault or an operation.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// Whom it is about: a hash of its name.
+    pub entity: u64,
+    /// Which one of these.
+    pub counter: u64,
+    /// What it is, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// A pick that is not first in, first out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deviation {
+    /// The node whose task is picked; 0 for the pick of a node.
+    pub node: u64,
+    /// Which pick.
+    pub pick: u64,
+    /// Which one of those that could run, counted from 0, which is the first.
+    pub chosen: u32,
+}
+
+/// Why a case cannot be told.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CaseError {
+    /// It is no case at all.
+    #[error("this is no case: {0}; `quark sim shrink STORY --seed N --out FILE` writes one")]
+    Malformed(String),
+    /// It was written by a newer version.
+    #[error(
+        "the case has version {found}, this program reads up to {CASE_VERSION}: tell it with the newer one"
+    )]
+    Newer {
+        /// Its version.
+        found: u32,
+    },
+    /// It is about a story that there is not.
+    #[error("the case is about the story `{0}`, which this program does not have")]
+    UnknownStory(String),
+}
+
+impl Case {
+    /// The whole run of a seed.
+    pub fn of(story: &str, seed: u64) -> Self {
+        Self {
+            version: CASE_VERSION,
+            story: story.to_owned(),
+            seed,
+            plan: None,
+            faults: None,
+            operations: None,
+            knobs: BTreeMap::new(),
+            deviations: None,
+            is_even: false,
+        }
+    }
+
+    /// Reads one.
+    ///
+    /// Errors: it is malformed, or newer than this program.
+    ///
+    /// ```
+    /// use quark_testkit::case::Case;
+    ///
+    /// let case = Case::of("swarm", 7);
+    /// assert_eq!(Case::from_json(&case.to_json()), Ok(case));
+    /// let error = Case::from_json(r#"{"version": 99, "story": "swarm", "seed": 7}"#).unwrap_err();
+    /// assert!(error.to_string().contains("version 99"));
+    /// ```
+    pub fn from_json(text: &str) -> Result<Self, CaseError> {
+        let malformed = |error: serde_json::Error| CaseError::Malformed(error.to_string());
+        let value: serde_json::Value = serde_json::from_str(text).map_err(malformed)?;
+        // First, so that a field that only a newer program knows is not what is complained about.
+        let version = value.get("version").and_then(serde_json::Value::as_u64).unwrap_or(0);
+        if version > CASE_VERSION.into() {
+            return Err(CaseError::Newer { found: u32::try_from(version).unwrap_or(u32::MAX) });
+        }
+        serde_json::from_value(value).map_err(malformed)
+    }
+
+    /// As it is kept in a file.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a case is plain data") + "\n"
+    }
+
+    /// The world of the whole run, with what this case takes away.
+    pub fn world(&self, whole: Config) -> Config {
+        let mut reduced = BTreeMap::new();
+        let list = |kept: &[Kept]| kept.iter().map(|kept| ((kept.entity, kept.counter), 1)).collect();
+        if let Some(faults) = &self.faults {
+            reduced.insert(Purpose::Fault, list(faults));
+        }
+        if let Some(operations) = &self.operations {
+            reduced.insert(Purpose::Operation, list(operations));
+        }
+        let mut world = Config { seed: self.seed, ..whole };
+        if let Some(deviations) = &self.deviations {
+            let (nodes, tasks): (Vec<&Deviation>, Vec<&Deviation>) =
+                deviations.iter().partition(|deviation| deviation.node == 0);
+            let picks =
+                |list: Vec<&Deviation>| list.into_iter().map(|d| ((d.node, d.pick), d.chosen)).collect();
+            reduced.insert(Purpose::PickNode, picks(nodes));
+            reduced.insert(Purpose::PickTask, picks(tasks));
+            world.scheduler = Scheduler::Fifo;
+        }
+        if self.is_even {
+            let even = Config::calm(self.seed);
+            world.cost = even.cost;
+            world.store.latency = even.store.latency;
+            world.network.conditions.latency = even.network.conditions.latency;
+        }
+        if !reduced.is_empty() {
+            world.replay = Replay::Reduced(reduced);
+        }
+        world
+    }
+
+    /// How many faults are left, where it says so: of its plan, and of the story's own.
+    pub fn faults_left(&self) -> Option<usize> {
+        let planned = self.plan.as_ref().map(|plan| plan.events.len());
+        let own = self.faults.as_ref().map(Vec::len);
+        (planned.is_some() || own.is_some()).then(|| planned.unwrap_or(0) + own.unwrap_or(0))
+    }
+
+    /// A time limit for its worlds: leaving something out must not make it wait for ever.
+    pub(crate) fn limit(mut world: Config, whole_run: Duration) -> Config {
+        world.time_limit = world.time_limit.min(whole_run * 2 + Duration::from_secs(600));
+        world
+    }
+}

@@ -1,0 +1,129 @@
+//! A failing run is made small, and what is left is what matters.
+
+use quark_chaos::{Fault, FaultPlan};
+use quark_sim::{Config, Scheduler};
+use quark_testkit::case::Case;
+use quark_testkit::minimise::{Failure, MinimiseError, minimise};
+use quark_testkit::runner;
+use quark_testkit::sim::carry_out;
+use quark_testkit::story::{Scenario, Story};
+use std::time::Duration;
+
+/// Two silos that never meet an actor, ten pauses by plan, clogs and crashes by hand, and operations of which nothing
+/// comes. It fails if `b` is paused while `a` is down and the third client has done its fifth operation.
+const STORY: Scenario = Scenario {
+    name: "three-unlucky-events",
+    premise: "fails for three reasons at once",
+    sometimes: &[],
+    world: |seed| Config { scheduler: Scheduler::Random, ..Config::new(seed) },
+    describe: |silo| silo,
+    tell: |story| Box::pin(tell(story)),
+    anywhere: None,
+    heavy: false,
+};
+
+fn second(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+async fn tell(s: Story) {
+    let silos = &["a", "b", "c", "d"][..s.knob("silos", 4, 2) as usize];
+    s.cluster.start_all(silos).await;
+    let plan = s.faults(|| {
+        (0..10).fold(FaultPlan::new(), |plan, n| {
+            let node = ["a", "b"][n as usize % 2].to_owned();
+            plan.with(second(3 * n), second(2), Fault::Pause { node })
+        })
+    });
+    let cluster = s.cluster.clone();
+    s.world.driver("plan", async move {
+        carry_out(plan, &cluster).await;
+    });
+    let (mut done, mut is_down) = (0, false);
+    for turn in 0..12 {
+        for client in 0..4 {
+            if s.does(&format!("client-{client}"), turn) && (client, turn) == (3, 5) {
+                done += 1;
+            }
+        }
+        s.world.clog(s.cluster.node("a"), s.cluster.node("b"));
+        if turn == 6 {
+            s.stage.crash("a");
+            is_down = !s.stage.is_up("a");
+        }
+        s.stage.sleep(second(1)).await;
+        s.world.unclog(s.cluster.node("a"), s.cluster.node("b"));
+        let is_paused = s.world.pauses(s.cluster.node("b")) > 0;
+        s.require("P3", !(is_down && is_paused && done == 1), || format!("turn {turn}: three things met"));
+        if turn == 10 {
+            let _ = s.stage.start("a").await;
+        }
+    }
+    s.stage.sleep(second(60)).await;
+}
+
+#[test]
+fn what_is_left_is_what_the_failure_needs_and_nothing_else() {
+    let whole = runner::tell(&STORY, 3);
+    assert_eq!(whole.violations.first().expect("it fails").checker, "P3", "{:?}", whole.violations);
+    let small = minimise(&STORY, &Case::of(STORY.name, 3), |_| true).expect("it fails");
+    assert_eq!((small.whole.faults, small.left.faults), (10 + 12 + 1, 2), "{:?}", small.case);
+    let plan = small.case.plan.as_ref().expect("the story draws one");
+    assert_eq!(plan.events.len(), 1, "{plan:?}");
+    assert_eq!(plan.events[0].fault, Fault::Pause { node: "b".into() });
+    let own = small.case.faults.as_ref().expect("all but one are gone");
+    assert!(own.len() == 1 && own[0].note.contains("Crash a"), "{own:?}");
+    assert_eq!((small.whole.operations, small.left.operations), (48, 1));
+    assert_eq!(small.case.operations.as_ref().expect("all but one are gone")[0].note, "client-3, 5");
+    assert_eq!(small.case.knobs["silos"], 2);
+    assert_eq!((small.left.deviations, small.case.is_even, small.is_minimal), (0, true, true));
+    assert!(small.whole.deviations > 0);
+
+    // It is what it says it is, told again and read back.
+    let case = Case::from_json(&small.case.to_json()).expect("it was just written");
+    let again = runner::tell_case(&STORY, &case);
+    assert!(small.failure.is_in(&again));
+    assert_eq!(again.hash, small.report.hash);
+}
+
+#[test]
+fn without_any_one_of_its_faults_the_small_run_is_good() {
+    let small = minimise(&STORY, &Case::of(STORY.name, 3), |_| true).expect("it fails");
+    let mut cases = Vec::new();
+    let plan = small.case.plan.clone().expect("there is one");
+    for at in 0..plan.events.len() {
+        let mut fewer = plan.clone();
+        fewer.events.remove(at);
+        cases.push(Case { plan: Some(fewer), ..small.case.clone() });
+    }
+    let faults = small.case.faults.clone().expect("there are some");
+    for at in 0..faults.len() {
+        let mut fewer = faults.clone();
+        fewer.remove(at);
+        cases.push(Case { faults: Some(fewer), ..small.case.clone() });
+    }
+    assert_eq!(cases.len(), 2);
+    for case in cases {
+        assert!(!small.failure.is_in(&runner::tell_case(&STORY, &case)), "{case:?}");
+    }
+}
+
+#[test]
+fn the_search_is_deterministic_and_ends_when_told_to() {
+    let case = Case::of(STORY.name, 3);
+    let [one, two] = [(), ()].map(|()| minimise(&STORY, &case, |_| true).expect("it fails"));
+    assert_eq!((one.case, one.runs), (two.case, two.runs));
+    let cut_short = minimise(&STORY, &case, |progress| progress.runs < 4).expect("it fails");
+    assert!(cut_short.runs == 4 && !cut_short.is_minimal);
+    assert!(cut_short.failure.is_in(&runner::tell_case(&STORY, &cut_short.case)));
+}
+
+#[test]
+fn a_good_run_is_not_made_smaller() {
+    let mut case = Case::of(STORY.name, 3);
+    case.operations = Some(Vec::new());
+    let error = minimise(&STORY, &case, |_| true).expect_err("nothing fails");
+    assert_eq!(error, MinimiseError::Good { story: STORY.name.into(), seed: 3 });
+    assert!(error.to_string().contains("nothing to make smaller"));
+    assert_eq!(Failure::of(&runner::tell(&STORY, 3).violations[0]).promise, "P3");
+}
