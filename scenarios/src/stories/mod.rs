@@ -24,6 +24,7 @@ mod same_name_reborn;
 mod stale_replica_reads;
 mod stale_routes;
 mod store_only_partition;
+mod swarm;
 mod thousand_silos;
 mod torn_slots;
 mod wrong_clocks;
@@ -63,5 +64,6 @@ pub fn all() -> Vec<Scenario> {
         torn_slots::SCENARIO,
         rotten_pipe::SCENARIO,
         drain_in_order::SCENARIO,
+        swarm::SCENARIO,
     ]
 }

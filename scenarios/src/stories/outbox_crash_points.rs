@@ -1,15 +1,10 @@
 //! Story 30: letters are taken once, wherever a crash cuts in.
 
+use crate::givers::{self, Givers};
 use crate::purse::Purse;
-use futures_util::future::join_all;
-use quark::Client;
 use quark_sim::{Conditions, Config};
 use quark_testkit::story::{Scenario, Story};
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// See its premise.
 pub const SCENARIO: Scenario = Scenario {
@@ -39,27 +34,13 @@ pub const SCENARIO: Scenario = Scenario {
 };
 
 const SILOS: [&str; 3] = ["a", "b", "c"];
-const PURSES: u64 = 6;
-const GIVERS: u64 = 4;
-const DEADLINE: Duration = Duration::from_secs(2);
 /// How late a letter may be taken once all is well: a retry's longest pause, a reading of a shard of the index, waking.
 const SETTLED: Duration = Duration::from_secs(90);
 
 async fn tell(s: Story) {
     s.given("three silos, and purses that give coins to one another");
     s.cluster.start_all(&SILOS).await;
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut givers = Vec::new();
-    for number in 0..GIVERS {
-        let client = s.stage.client(&format!("client-{number}")).await;
-        let (story, stop) = (s.clone(), stop.clone());
-        let (done, ended) = oneshot::channel();
-        s.world.driver("giver", async move {
-            give(&story, &client, number, &stop).await;
-            let _ = done.send(());
-        });
-        givers.push(ended);
-    }
+    let givers = Givers::start(&s).await;
     s.stage.sleep(Duration::from_secs(1)).await;
 
     s.when("the store loses answers, and the network messages, so that letters come again");
@@ -73,7 +54,6 @@ async fn tell(s: Story) {
     }
 
     s.when("all is healed");
-    stop.store(true, Ordering::Relaxed);
     s.world.heal_store();
     s.world.set_default_conditions(Conditions::CLEAR);
     for name in SILOS {
@@ -81,11 +61,10 @@ async fn tell(s: Story) {
             let _ = s.stage.start(name).await;
         }
     }
-    join_all(givers).await;
+    givers.stop().await;
     s.stage.sleep(SETTLED).await;
     s.finally("every letter has been taken once, and no coin is gone or new");
-    let client = s.stage.client("client-auditor").await;
-    audit(&s, &client).await;
+    givers::audit(&s).await;
 }
 
 /// A crash point is wherever this cuts in: before the index row, before the commit, before the letter leaves, while it is
@@ -111,39 +90,5 @@ async fn trouble(s: &Story, turn: u64) {
             s.stage.sleep(lasts).await;
             let _ = s.stage.start(victim).await;
         }
-    }
-}
-
-fn purse(number: u64) -> String {
-    format!("purse-{number}")
-}
-
-/// Gives until told to stop. What becomes of a call does not matter: what was committed is in the purses.
-async fn give(s: &Story, client: &Client, number: u64, stop: &AtomicBool) {
-    for turn in 0.. {
-        if stop.load(Ordering::Relaxed) {
-            return;
-        }
-        let from = s.draw(&format!("from-{number}"), turn, PURSES);
-        let to = (from + 1 + s.draw(&format!("to-{number}"), turn, PURSES - 1)) % PURSES;
-        let coins = 1 + s.draw(&format!("coins-{number}"), turn, 5);
-        let call = client.actor::<Purse>(&purse(from)).give(coins, purse(to));
-        let _ = call.deadline(DEADLINE).await;
-        s.stage
-            .sleep(Duration::from_millis(40) + s.draw_time("pause", turn, Duration::from_millis(80)))
-            .await;
-    }
-}
-
-async fn audit(s: &Story, client: &Client) {
-    let mut purses = BTreeMap::new();
-    for number in 0..PURSES {
-        match client.actor::<Purse>(&purse(number)).look().await {
-            Ok(found) => purses.insert(purse(number), found),
-            Err(error) => return s.violated("I7", format!("{} does not serve: {error}", purse(number))),
-        };
-    }
-    for fault in Purse::faults_among(&purses) {
-        s.violated("I3", fault);
     }
 }

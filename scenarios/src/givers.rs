@@ -1,0 +1,82 @@
+//! Purses that give coins to one another by letter, and the audit of what became of them.
+
+use crate::purse::Purse;
+use futures_util::future::join_all;
+use quark::Client;
+use quark_testkit::story::Tale;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+const PURSES: u64 = 6;
+const GIVERS: u64 = 4;
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Clients at work.
+pub struct Givers {
+    stop: Arc<AtomicBool>,
+    ended: Vec<oneshot::Receiver<()>>,
+}
+
+impl Givers {
+    /// Starts them.
+    pub async fn start(s: &Tale) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut ended = Vec::new();
+        for number in 0..GIVERS {
+            let client = s.stage.client(&format!("client-giver-{number}")).await;
+            let (story, stop) = (s.clone(), stop.clone());
+            let (tell, told) = oneshot::channel();
+            s.stage.spawn(Box::pin(async move {
+                give(&story, &client, number, &stop).await;
+                let _ = tell.send(());
+            }));
+            ended.push(told);
+        }
+        Self { stop, ended }
+    }
+
+    /// Stops them. Letters that were committed go on.
+    pub async fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        join_all(self.ended).await;
+    }
+}
+
+fn purse(number: u64) -> String {
+    format!("purse-{number}")
+}
+
+/// Gives until told to stop. What becomes of a call does not matter: what was committed is in the purses.
+async fn give(s: &Tale, client: &Client, number: u64, stop: &AtomicBool) {
+    for turn in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let from = s.draw(&format!("from-{number}"), turn, PURSES);
+        let to = (from + 1 + s.draw(&format!("to-{number}"), turn, PURSES - 1)) % PURSES;
+        let coins = 1 + s.draw(&format!("coins-{number}"), turn, 5);
+        let call = client.actor::<Purse>(&purse(from)).give(coins, purse(to));
+        let _ = call.deadline(DEADLINE).await;
+        s.stage
+            .sleep(Duration::from_millis(40) + s.draw_time("pause", turn, Duration::from_millis(80)))
+            .await;
+    }
+}
+
+/// Every letter has been taken once, in its order, and no coin is gone or new.
+pub async fn audit(s: &Tale) {
+    let client = s.stage.client("client-givers-auditor").await;
+    let mut purses = BTreeMap::new();
+    for number in 0..PURSES {
+        match client.actor::<Purse>(&purse(number)).look().await {
+            Ok(found) => purses.insert(purse(number), found),
+            Err(error) => return s.violated("I7", format!("{} does not serve: {error}", purse(number))),
+        };
+    }
+    for fault in Purse::faults_among(&purses) {
+        s.violated("I3", fault);
+    }
+}
