@@ -1,6 +1,7 @@
 //! Running stories from a command line: all of them over a range of seeds, or one again to read it.
 
 use crate::{corpus, stories};
+use quark_testkit::case::Case;
 use quark_testkit::runner::{self, Report};
 use quark_testkit::story::Scenario;
 use serde_json::json;
@@ -83,7 +84,7 @@ pub fn list(json: bool) {
 /// Errors: what was wrong with the plan.
 pub fn run(plan: &Plan) -> Result<bool, String> {
     let stories = select(&plan.stories)?;
-    let started = now();
+    let clock = Clock::start();
     let before = quark_core::probe::snapshot();
     let regressions = regressions(&stories, plan);
     let total = regressions.len() + stories.len() * (plan.seeds.end - plan.seeds.start) as usize;
@@ -128,7 +129,7 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
     reports.sort_by_key(|(name, report)| (*name, report.seed));
     let unreached = unreached(&stories, &before, plan);
     let reached = reached(&before);
-    let wall = now().saturating_sub(started);
+    let wall = clock.elapsed();
     if plan.json {
         print_json(&stories, &reports, reached, &unreached);
     } else {
@@ -245,14 +246,14 @@ fn print_summary(
 /// How many failures are described; the rest is counted.
 pub(crate) const FAILURES_SHOWN: usize = 10;
 
-/// Tells one seed of a story again, and prints it to be read.
+/// Tells one run again, whole or made smaller, and prints it to be read.
 ///
 /// Errors: an unknown story.
-pub fn replay(name: &str, seed: u64, json: bool) -> Result<bool, String> {
-    let story = select(&[name.to_owned()])?[0];
+pub fn replay(case: &Case, json: bool) -> Result<bool, String> {
+    let (story, seed) = (select(std::slice::from_ref(&case.story))?[0], case.seed);
     quiet_panics();
     let before = quark_core::probe::snapshot();
-    let report = runner::tell(&story, seed);
+    let report = runner::tell_case(&story, case);
     if json {
         print_json(&[story], &[(story.name, report.clone())], reached(&before), &[]);
         return Ok(report.violations.is_empty());
@@ -286,11 +287,19 @@ pub(crate) fn quiet_panics() {
     std::panic::set_hook(Box::new(|_| {}));
 }
 
-/// Real time, for the summary only.
-fn now() -> Duration {
-    #[expect(clippy::disallowed_types, reason = "the summary says how long the runs took in real time")]
-    {
-        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-        START.get_or_init(std::time::Instant::now).elapsed()
+/// Real time, for what is said of a run and never for what happens in one.
+#[expect(clippy::disallowed_types, reason = "how long runs took in real time")]
+pub(crate) struct Clock(std::time::Instant);
+
+#[expect(clippy::disallowed_types, reason = "how long runs took in real time")]
+impl Clock {
+    /// It is now.
+    pub(crate) fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// How long ago that was.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 }

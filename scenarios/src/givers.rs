@@ -58,8 +58,10 @@ async fn give(s: &Tale, client: &Client, number: u64, stop: &AtomicBool) {
         let from = s.draw(&format!("from-{number}"), turn, PURSES);
         let to = (from + 1 + s.draw(&format!("to-{number}"), turn, PURSES - 1)) % PURSES;
         let coins = 1 + s.draw(&format!("coins-{number}"), turn, 5);
-        let call = client.actor::<Purse>(&purse(from)).give(coins, purse(to));
-        let _ = call.deadline(DEADLINE).await;
+        if s.does(&format!("giver-{number}"), turn) {
+            let call = client.actor::<Purse>(&purse(from)).give(coins, purse(to));
+            let _ = call.deadline(DEADLINE).await;
+        }
         s.stage
             .sleep(Duration::from_millis(40) + s.draw_time("pause", turn, Duration::from_millis(80)))
             .await;

@@ -77,12 +77,10 @@ async fn deposit(s: &Tale, client: &Client, number: u64, ledger: &Ledger) -> Vec
         let account = s.draw(&format!("account-of-{number}"), turn, ACCOUNTS);
         let amount = 1 + s.draw(&format!("amount-of-{number}"), turn, 9);
         let key = u128::from(number) << 64 | u128::from(turn + 1);
-        match insist(s, client, account, amount, key).await {
-            Some(answer) => {
-                ledger.sums[account as usize].fetch_add(amount, Ordering::Relaxed);
-                last.insert(account, Told { account, key, amount, answer });
-            }
-            None => break,
+        if s.does(&format!("insister-{number}"), turn) {
+            let Some(answer) = insist(s, client, account, amount, key).await else { break };
+            ledger.sums[account as usize].fetch_add(amount, Ordering::Relaxed);
+            last.insert(account, Told { account, key, amount, answer });
         }
         s.stage
             .sleep(Duration::from_millis(60) + s.draw_time("pause", turn, Duration::from_millis(80)))

@@ -140,6 +140,11 @@ async fn deposit_until_stopped(
         turn += 1;
         let account = story.draw(&format!("account-of-{number}"), turn, accounts);
         let amount = 1 + story.draw(&format!("amount-of-{number}"), turn, 9);
+        let pause = Duration::from_millis(20) + story.draw_time("pause", turn, Duration::from_millis(30));
+        if !story.does(&format!("depositor-{number}"), turn) {
+            story.stage.sleep(pause).await;
+            continue;
+        }
         let reference = client.actor::<Account>(&format!("account-{account}"));
         let before = state.known.lock().entry(account).or_default().seen;
         let op_id = number << 32 | turn;
@@ -148,10 +153,7 @@ async fn deposit_until_stopped(
         let answer = reference.deposit(amount).deadline(deadline).await;
         record(story, || ClientEvent::Returned { op_id, outcome: outcome_of(&answer) });
         note(story, state, account, amount, before, answer);
-        story
-            .stage
-            .sleep(Duration::from_millis(20) + story.draw_time("pause", turn, Duration::from_millis(30)))
-            .await;
+        story.stage.sleep(pause).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::period::Period;
 use crate::store_choice::StoreText;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -34,6 +35,20 @@ pub enum Command {
     Silo(SiloFlags),
 }
 
+/// Which run: a story and a seed, or a file that `quark sim shrink` has written.
+#[derive(Args, Debug)]
+pub struct RunFlags {
+    /// The story
+    #[arg(value_name = "STORY", requires = "seed", required_unless_present = "case")]
+    pub story: Option<String>,
+    /// The seed
+    #[arg(long, value_name = "N", requires = "story")]
+    pub seed: Option<u64>,
+    /// A run that was made smaller, instead of a story and a seed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["story", "seed"])]
+    pub case: Option<PathBuf>,
+}
+
 /// What `quark sim` can do.
 #[derive(Subcommand, Debug)]
 pub enum SimCommand {
@@ -57,12 +72,22 @@ pub enum SimCommand {
     },
     /// Tell one seed of a story again, to be read
     Replay {
-        /// The story
-        #[arg(value_name = "STORY")]
-        story: String,
-        /// The seed
-        #[arg(long, value_name = "N")]
-        seed: u64,
+        #[command(flatten)]
+        run: RunFlags,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a failing run small: fewer faults, operations and silos that fail the same promise
+    Shrink {
+        #[command(flatten)]
+        run: RunFlags,
+        /// Keep what is left in this file, for `quark sim replay --case`
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// How long to search, in real time: 60s, 5m
+        #[arg(long, value_name = "TIME", default_value = "60s")]
+        budget: Period,
         /// Print one JSON object
         #[arg(long)]
         json: bool,

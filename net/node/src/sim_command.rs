@@ -1,7 +1,8 @@
 //! `quark sim`: the stories, from the same binary that runs the real cluster.
 
-use crate::cli::SimCommand;
+use crate::cli::{RunFlags, SimCommand};
 use quark_scenarios::cli::{self, Plan};
+use quark_scenarios::shrink::{self, Case, ShrinkPlan};
 use quark_scenarios::travel::{self, BranchPlan};
 use std::process::ExitCode;
 
@@ -12,7 +13,10 @@ pub fn run(command: SimCommand) -> ExitCode {
             let corpus = seeds.end - seeds.start > 1;
             cli::run(&Plan { stories, seeds, corpus, jobs, fail_fast, json })
         }
-        SimCommand::Replay { story, seed, json } => cli::replay(&story, seed, json),
+        SimCommand::Replay { run, json } => case(run).and_then(|case| cli::replay(&case, json)),
+        SimCommand::Shrink { run, out, budget, json } => {
+            case(run).and_then(|case| shrink::shrink(&ShrinkPlan { case, out, budget: budget.0, json }))
+        }
         SimCommand::Goto { story, seed, at, json } => travel::goto(&story, seed, at, json),
         SimCommand::Branch { story, seed, at, reseed, jobs, json } => {
             travel::branch(&BranchPlan { story, seed, at, reseed, jobs, json })
@@ -30,5 +34,14 @@ pub fn run(command: SimCommand) -> ExitCode {
             eprintln!("error: {reason}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// The run that the flags name.
+fn case(flags: RunFlags) -> Result<Case, String> {
+    match (flags.case, flags.story, flags.seed) {
+        (Some(path), ..) => shrink::read_case(&path),
+        (None, Some(story), Some(seed)) => Ok(Case::of(&story, seed)),
+        (None, ..) => Err("name a story and its --seed, or a --case".into()),
     }
 }

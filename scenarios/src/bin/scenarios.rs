@@ -3,9 +3,13 @@
 use clap::Parser;
 use quark_core::Instant;
 use quark_scenarios::cli::{self, Plan};
+use quark_scenarios::shrink::{self, ShrinkPlan};
 use quark_scenarios::travel::{self, BranchPlan};
+use quark_testkit::case::Case;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Runs stories over a range of seeds.
 #[derive(Parser)]
@@ -30,6 +34,18 @@ struct Arguments {
     /// Tell the first seed of the first story to be read.
     #[arg(long)]
     replay: bool,
+    /// Make the first seed of the first story small.
+    #[arg(long, conflicts_with_all = ["at", "replay"])]
+    shrink: bool,
+    /// How many seconds that may take.
+    #[arg(long, default_value_t = 60, requires = "shrink")]
+    budget: u64,
+    /// Where to keep what is left.
+    #[arg(long, requires = "shrink")]
+    out: Option<PathBuf>,
+    /// A run that was made smaller, to be replayed or made smaller still, instead of a story and its first seed.
+    #[arg(long, conflicts_with_all = ["stories", "at"])]
+    case: Option<PathBuf>,
     /// Show the first seed of the first story at this moment, as in 31.4s; with --reseed, tell its other futures.
     #[arg(long, value_parser = travel::parse_moment)]
     at: Option<Instant>,
@@ -47,13 +63,20 @@ struct Arguments {
 impl Arguments {
     /// What is to be done with one story and one seed, if that is what was asked for.
     fn one_run(&self) -> Option<Result<bool, String>> {
-        if !self.replay && !self.travel && self.at.is_none() {
+        if !self.replay && !self.travel && !self.shrink && self.at.is_none() {
             return None;
         }
-        let Some(story) = self.stories.first() else {
-            return Some(Err("name the story to replay, or to travel in".into()));
-        };
         let (seed, json) = (self.seeds.start, self.json);
+        let case = match (&self.case, self.stories.first()) {
+            (Some(path), _) => shrink::read_case(path),
+            (None, Some(story)) => Ok(Case::of(story, seed)),
+            (None, None) => Err("name the story to replay, or to travel in".into()),
+        };
+        let case = match case {
+            Ok(case) => case,
+            Err(reason) => return Some(Err(reason)),
+        };
+        let story = &case.story;
         Some(match (self.at, &self.reseed) {
             (Some(at), Some(reseed)) => travel::branch(&BranchPlan {
                 story: story.clone(),
@@ -65,7 +88,13 @@ impl Arguments {
             }),
             (Some(at), None) => travel::goto(story, seed, at, json),
             (None, _) if self.travel => travel::travel(story, seed),
-            (None, _) => cli::replay(story, seed, json),
+            (None, _) if self.shrink => shrink::shrink(&ShrinkPlan {
+                case,
+                out: self.out.clone(),
+                budget: Duration::from_secs(self.budget),
+                json,
+            }),
+            (None, _) => cli::replay(&case, json),
         })
     }
 }

@@ -47,6 +47,8 @@ impl<'a> Search<'a> {
         let mut is_minimal = false;
         for _ in 0..ROUNDS {
             let before = Size::of(&self.best.1);
+            // First of all whatever makes runs short.
+            self.clients();
             is_minimal = self.faults();
             self.durations();
             self.operations();
@@ -118,9 +120,9 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// First whole clients, then what is left of them.
-    fn operations(&mut self) {
-        self.part = "operations";
+    /// Those who do something, each with all that they do.
+    fn clients(&mut self) {
+        self.part = "clients";
         let all = operations(&self.best.1);
         let mut clients: Vec<u64> = all.iter().map(|operation| operation.entity).collect();
         clients.dedup();
@@ -130,7 +132,11 @@ impl<'a> Search<'a> {
         drop_pieces(&mut clients, &mut |clients| {
             self.test(Case { operations: Some(of(clients)), ..self.best.0.clone() })
         });
-        let mut left = of(&clients);
+    }
+
+    fn operations(&mut self) {
+        self.part = "operations";
+        let mut left = operations(&self.best.1);
         left.sort_by_key(|operation| (operation.counter, operation.entity));
         drop_pieces(&mut left, &mut |left| {
             self.test(Case { operations: Some(left.to_vec()), ..self.best.0.clone() })
