@@ -118,6 +118,55 @@ impl Harness {
     }
 }
 
+/// A failing run made small.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shrunk {
+    /// Faults of the whole run.
+    pub faults_before: u64,
+    /// Faults that are left.
+    pub faults: u64,
+    /// Operations of the whole run.
+    pub operations_before: u64,
+    /// Operations that are left.
+    pub operations: u64,
+    /// Runs that it took.
+    pub runs: u64,
+    /// Seconds that it took.
+    pub seconds: f64,
+    /// Whether no single fault can go.
+    pub is_minimal: bool,
+}
+
+impl Harness {
+    /// Makes one failing run small, in so many seconds at most.
+    ///
+    /// Errors: the run is good, or what is printed is no such report.
+    pub fn shrink(&self, story: &str, seed: u64, mutant: &str, budget_s: u64) -> Result<Shrunk> {
+        let mut command = Command::new(&self.program);
+        command.args([story, "--seeds", &seed.to_string(), "--mutant", mutant, "--shrink", "--json"]);
+        command.args(["--budget", &budget_s.to_string()]).stdin(Stdio::null()).stderr(Stdio::inherit());
+        let shown = line(&command);
+        let done = command.output().with_context(|| format!("`{shown}` cannot be started"))?;
+        ensure!(done.status.code() == Some(1), "`{shown}` ended with {}: a failing run is 1", done.status);
+        let text = String::from_utf8(done.stdout).with_context(|| format!("`{shown}` printed no UTF-8"))?;
+        shrunk(&text).with_context(|| format!("`{shown}` printed what is no report"))
+    }
+}
+
+fn shrunk(text: &str) -> Result<Shrunk> {
+    let json: Value = serde_json::from_str(text).context("no JSON")?;
+    let number = |of: &Value, key: &str| of[key].as_u64().with_context(|| format!("no number `{key}`"));
+    Ok(Shrunk {
+        faults_before: number(&json["whole"], "faults")?,
+        faults: number(&json["left"], "faults")?,
+        operations_before: number(&json["whole"], "operations")?,
+        operations: number(&json["left"], "operations")?,
+        runs: number(&json, "runs")?,
+        seconds: json["seconds"].as_f64().context("no number `seconds`")?,
+        is_minimal: json["is_minimal"].as_bool().context("no `is_minimal`")?,
+    })
+}
+
 /// Reads the harness's report.
 pub fn parse(text: &str) -> Result<Outcome> {
     let json: Value = serde_json::from_str(text).context("no JSON")?;
@@ -160,6 +209,15 @@ mod tests {
         assert_eq!(outcome.failures[0].scenario, "a");
         assert_eq!(outcome.failures[1].seed, 7);
         assert_eq!(outcome.unreached, ["x.y"]);
+    }
+
+    #[test]
+    fn a_small_run_is_read() {
+        let text = r#"{ "whole": { "faults": 60, "operations": 7 }, "left": { "faults": 2, "operations": 1 },
+                        "runs": 70, "seconds": 1.5, "is_minimal": true }"#;
+        let small = shrunk(text).expect("well formed");
+        assert_eq!((small.faults_before, small.faults, small.operations, small.runs), (60, 2, 1, 70));
+        assert!(small.is_minimal && shrunk(r#"{ "whole": {}, "left": {} }"#).is_err());
     }
 
     #[test]

@@ -63,6 +63,9 @@ enum Command {
     Mutants {
         /// Only these (`m01`); all of them without
         ids: Vec<String>,
+        /// Also make each failing run small, in so many seconds at most
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
+        shrink: Option<u64>,
     },
     /// Model-checks the lock-free code under every interleaving
     Loom,
@@ -98,7 +101,7 @@ fn carry_out(arguments: &Arguments) -> Result<Report> {
             thorough(&mut report);
             report.run("docs", steps::docs);
             report.run("loom", steps::loom);
-            report.run("mutants", || mutants::gate(&[]));
+            report.run("mutants", || mutants::gate(&[], None));
         }
         Some(Command::Quick) => quick(&mut report)?,
         Some(Command::Layers) => report.run("layers", layers_check),
@@ -115,7 +118,9 @@ fn carry_out(arguments: &Arguments) -> Result<Report> {
             report.run("seed", || seeds::replay(*seed, scenario));
         }
         Some(Command::Seeds(range)) => report.run("seeds", || seeds::run(range)),
-        Some(Command::Mutants { ids }) => report.run("mutants", || mutants::gate(ids)),
+        Some(Command::Mutants { ids, shrink }) => {
+            report.run("mutants", || mutants::gate(ids, *shrink));
+        }
         Some(Command::Loom) => report.run("loom", steps::loom),
         Some(Command::Hooks) => report.run("hooks", hooks::install),
     }

@@ -33,6 +33,7 @@ const FILES: &[(&str, &str)] = &[
     ("redis-failover-rewinds-members", include_str!("../seeds/redis-failover-rewinds-members.toml")),
     ("sixty-silos", include_str!("../seeds/sixty-silos.toml")),
     ("stale-routes", include_str!("../seeds/stale-routes.toml")),
+    ("swarm", include_str!("../seeds/swarm.toml")),
     ("twenty-silos", include_str!("../seeds/twenty-silos.toml")),
 ];
 

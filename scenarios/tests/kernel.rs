@@ -408,6 +408,35 @@ fn a_client_fails_over_to_another_gateway() {
 }
 
 #[test]
+fn a_client_that_repeats_its_calls_leaves_a_silent_gateway_though_the_others_once_failed() {
+    in_world(&["a", "b", "c"], kinds, |cluster| async move {
+        let connection = cluster.connect("outside", quark::ClientConfig::default());
+        let ledger = connection.client().actor::<Ledger>("l");
+        ledger.append("one".into()).await.expect("commits");
+        let gateway = connection.gateway().expect("it has one").name.to_string();
+        let others: Vec<&str> = ["a", "b", "c"].into_iter().filter(|name| *name != gateway).collect();
+        // Its links to the others break, and they have nothing to say to it afterwards.
+        cluster.partition(&[&["outside"], &others]);
+        cluster.sleep(Duration::from_secs(10)).await;
+        cluster.heal();
+        // While it repeats its calls, the gateway falls silent; its process stays, and its links with it.
+        cluster.pause(&gateway);
+        let start = cluster.now();
+        loop {
+            let call = ledger.append("two".into()).idempotency_key(2).deadline(Duration::from_millis(900));
+            if call.await.is_ok() {
+                break;
+            }
+            let waited = cluster.now().since(start);
+            assert!(waited < Duration::from_secs(20), "served by nobody for {waited:?}");
+        }
+        cluster.resume(&gateway);
+        assert_eq!(ledger.count().await.expect("served through another one"), 2);
+        assert_ne!(connection.gateway().expect("it has one").name.to_string(), gateway);
+    });
+}
+
+#[test]
 fn a_client_cannot_say_that_a_reminder_is_due() {
     use quark::actor::{Access, Method};
     use quark::generated::{Bytes, CodecError, MethodId};

@@ -6,7 +6,7 @@
 use quark::SiloStatus;
 use quark_core::view::View;
 use quark_core::wire::CallId;
-use quark_core::{ActorId, Epoch, Instant, MethodId, SiloId, Version, WriteId};
+use quark_core::{ActorId, Epoch, Instant, MethodId, SiloId, SiloName, Version, WriteId};
 use std::sync::Arc;
 
 /// One thing that happened.
@@ -148,6 +148,13 @@ pub enum WorldEvent {
     Paused(SiloId),
     /// It goes on.
     Resumed(SiloId),
+    /// A node computes so many thousandths of the usual time from now on, whichever process runs on it; 1000 is usual.
+    Slowed {
+        /// Its name.
+        name: SiloName,
+        /// How many times as long everything takes, in thousandths.
+        milli: u32,
+    },
     /// All faults are over. The last one begins the phase in which liveness is demanded.
     Healed,
     /// Nothing is under way any more: samples from now on must show empty tables.

@@ -109,6 +109,13 @@ impl Recorder {
         self.about(name, WorldEvent::Resumed);
     }
 
+    /// The node of this name takes so many thousandths of the usual time for everything. Nothing, if no silo can have the name.
+    pub fn slowed(&self, name: &str, milli: u32) {
+        if let Ok(name) = SiloName::new(name) {
+            self.world(WorldEvent::Slowed { name, milli });
+        }
+    }
+
     /// What a silo says that it holds.
     pub fn sampled(&self, silo: SiloId, status: SiloStatus) {
         self.world(WorldEvent::Sampled { silo, status });

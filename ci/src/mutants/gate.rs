@@ -1,7 +1,7 @@
 //! Runs each planted bug against whoever has to notice it.
 
-use super::{Killer, Mutant, REGISTRY, is_planted};
-use crate::harness::{BINARY, Harness, PACKAGE};
+use super::{Killer, Mutant, REGISTRY, is_planted, summary};
+use crate::harness::{BINARY, Harness, PACKAGE, Shrunk};
 use crate::report::{Check, Finding};
 use crate::run::{cargo, line, output};
 use crate::{steps, tree};
@@ -12,15 +12,16 @@ use std::process::Command;
 /// How one bug fared.
 enum Fate {
     /// Noticed by this story or test, on this seed of it (counted from 1), by this checker.
-    Caught { by: String, seeds: u64, checker: String },
+    Caught { by: String, seeds: u64, checker: String, small: Option<Shrunk> },
     /// Nobody noticed within the budget.
     Survived { seeds: u64 },
 }
 
-/// Runs these bugs, or all of them, and prints who caught which after how many seeds.
+/// Runs these bugs, or all of them, and prints who caught which after how many seeds; with a budget, also how small the run
+/// is that shows it.
 ///
 /// Errors: when an id is unknown, or the stories fail without any bug: then a failure proves nothing.
-pub fn gate(ids: &[String]) -> Result<Check> {
+pub fn gate(ids: &[String], shrink_s: Option<u64>) -> Result<Check> {
     for id in ids {
         ensure!(REGISTRY.iter().any(|m| m.id == id), "`{id}` is no mutant: they are {}", known());
     }
@@ -41,12 +42,14 @@ pub fn gate(ids: &[String]) -> Result<Check> {
     if let Some(harness) = &harness {
         baseline(harness, &planted)?;
     }
-    eprintln!("  {:<4} {:<22} {:>5}  {:<10} what", "id", "caught by", "seeds", "checker");
+    let tail = if shrink_s.is_some() { "faults   ops left" } else { "what" };
+    eprintln!("  {:<4} {:<22} {:>5}  {:<10} {tail}", "id", "caught by", "seeds", "checker");
+    let mut caught = Vec::new();
     for mutant in planted {
         let fate = match &mutant.killer {
             Killer::Story { names, .. } => {
                 let harness = harness.as_ref().context("a story needs the harness")?;
-                hunt(harness, mutant, names)?
+                hunt(harness, mutant, names, shrink_s)?
             }
             Killer::Test { package, filter } => {
                 test(cargo, &["-p", package, "--lib", "--tests"], filter, &format!("{package} {filter}"))?
@@ -56,9 +59,17 @@ pub fn gate(ids: &[String]) -> Result<Check> {
             }
         };
         eprintln!("{}", row(mutant, &fate));
-        if let Fate::Survived { seeds } = fate {
-            findings.push(survivor(mutant, seeds));
+        match fate {
+            Fate::Survived { seeds } => findings.push(survivor(mutant, seeds)),
+            Fate::Caught { seeds, small, .. } if matches!(mutant.killer, Killer::Story { .. }) => {
+                caught.push((seeds, small));
+            }
+            Fate::Caught { .. } => {}
         }
+    }
+    summary::print(&caught);
+    if ids.is_empty() {
+        findings.extend(summary::slower(&caught));
     }
     Ok(Check::of(findings))
 }
@@ -93,7 +104,7 @@ fn baseline(harness: &Harness, planted: &[&Mutant]) -> Result<()> {
 }
 
 /// Runs the stories in order until one notices.
-fn hunt(harness: &Harness, mutant: &Mutant, stories: &[&str]) -> Result<Fate> {
+fn hunt(harness: &Harness, mutant: &Mutant, stories: &[&str], shrink_s: Option<u64>) -> Result<Fate> {
     for story in stories {
         let outcome = harness.run(&[
             (*story).to_owned(),
@@ -105,7 +116,11 @@ fn hunt(harness: &Harness, mutant: &Mutant, stories: &[&str]) -> Result<Fate> {
         ])?;
         if let Some(failure) = outcome.failures.first() {
             let (by, seeds) = ((*story).to_owned(), failure.seed + 1);
-            return Ok(Fate::Caught { by, seeds, checker: failure.checker.clone() });
+            let small = match shrink_s {
+                Some(budget_s) => Some(harness.shrink(story, failure.seed, mutant.id, budget_s)?),
+                None => None,
+            };
+            return Ok(Fate::Caught { by, seeds, checker: failure.checker.clone(), small });
         }
     }
     Ok(Fate::Survived { seeds: mutant.seeds })
@@ -127,7 +142,7 @@ fn test(cargo: fn() -> Command, what: &[&str], filter: &str, name: &str) -> Resu
     let ran = text.lines().filter(|l| l.starts_with("test ") && l.contains(" ... ")).count();
     ensure!(ran > 0, "`{shown}` ran no test: the one that has to notice is gone");
     if done.status.success() {
-        return Ok(Fate::Caught { by: name.to_owned(), seeds: 1, checker: "test".into() });
+        return Ok(Fate::Caught { by: name.to_owned(), seeds: 1, checker: "test".into(), small: None });
     }
     eprint!("{text}");
     Ok(Fate::Survived { seeds: 1 })
@@ -136,12 +151,13 @@ fn test(cargo: fn() -> Command, what: &[&str], filter: &str, name: &str) -> Resu
 fn row(mutant: &Mutant, fate: &Fate) -> String {
     let what: String = mutant.what.chars().take(30).collect();
     match fate {
-        Fate::Caught { by, seeds, checker } => {
+        Fate::Caught { by, seeds, checker, small } => {
             let other = match &mutant.killer {
                 Killer::Story { checker: expected, .. } if expected != checker => "*",
                 _ => "",
             };
-            format!("  {:<4} {by:<22} {seeds:>5}  {:<10} {what}", mutant.id, format!("{checker}{other}"))
+            let tail = small.map_or(what, |small| summary::small(&small));
+            format!("  {:<4} {by:<22} {seeds:>5}  {:<10} {tail}", mutant.id, format!("{checker}{other}"))
         }
         Fate::Survived { seeds } => {
             format!("  {:<4} {:<22} {seeds:>5}  {:<10} {what}", mutant.id, "SURVIVED", "-")
@@ -180,8 +196,12 @@ mod tests {
 
     #[test]
     fn the_table_fits_eighty_columns_and_marks_a_stranger() {
-        let caught =
-            |checker: &str| Fate::Caught { by: "zombie-silo".into(), seeds: 12, checker: checker.into() };
+        let caught = |checker: &str| Fate::Caught {
+            by: "zombie-silo".into(),
+            seeds: 12,
+            checker: checker.into(),
+            small: None,
+        };
         for mutant in REGISTRY {
             assert!(row(mutant, &caught("I1")).chars().count() <= 80);
             assert!(row(mutant, &Fate::Survived { seeds: 400 }).contains("SURVIVED"));
@@ -198,7 +218,7 @@ mod tests {
 
     #[test]
     fn an_unknown_id_is_refused_with_the_known_ones() {
-        let Err(error) = gate(&["m99".into()]) else { panic!("accepted") };
+        let Err(error) = gate(&["m99".into()], None) else { panic!("accepted") };
         assert!(error.to_string().contains("m01, m02"), "{error}");
     }
 }

@@ -71,9 +71,20 @@ struct Gateways {
 
 struct Gateway {
     heard_at: Instant,
-    /// It said that it stops: it is a gateway no more.
-    stops: bool,
+    /// When it said that it does not serve: it stops, or cannot prove its lease.
+    refused_at: Option<Instant>,
     failed_at: Option<Instant>,
+}
+
+/// How long a gateway that said that it does not serve is left alone. Whoever could not prove its lease may serve again
+/// soon; whoever stops is gone by then, and its link says so.
+const REFUSES_FOR: Duration = Duration::from_secs(10);
+
+impl Gateway {
+    /// Whether nothing speaks against it.
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.failed_at.is_none() && self.refused_at.is_none_or(|at| now.since(at) >= REFUSES_FOR)
+    }
 }
 
 impl ClusterClient {
@@ -143,7 +154,11 @@ impl Link {
         let superseded: Vec<SiloId> = gateways.known.keys().copied().filter(is_older).collect();
         gateways.known.retain(|known, _| !is_older(known));
         let is_new = !gateways.known.contains_key(&id);
-        gateways.known.entry(id).or_insert_with(|| Gateway { heard_at: now, stops: false, failed_at: None });
+        gateways.known.entry(id).or_insert_with(|| Gateway {
+            heard_at: now,
+            refused_at: None,
+            failed_at: None,
+        });
         drop(gateways);
         if is_new {
             self.env.transport.learn(id, address);
@@ -155,22 +170,22 @@ impl Link {
         }
     }
 
-    /// Picks a gateway: one that has not failed, or the one that failed longest ago. Spread by entropy.
+    /// Picks a gateway: one that neither failed nor refused, or the one that did so longest ago. Spread by entropy.
     fn choose(&self, now: Instant) {
         let draw = self.env.entropy.u64("gateway") as usize;
         let mut gateways = self.gateways.lock();
-        let fresh: Vec<SiloId> = gateways
-            .known
-            .iter()
-            .filter(|(_, g)| g.failed_at.is_none() && !g.stops)
-            .map(|(id, _)| *id)
-            .collect();
+        let fresh: Vec<SiloId> =
+            gateways.known.iter().filter(|(_, g)| g.is_fresh(now)).map(|(id, _)| *id).collect();
         let chosen = if fresh.is_empty() {
-            gateways.known.iter().min_by_key(|(_, g)| (g.stops, g.failed_at)).map(|(id, _)| *id)
+            // Each in its turn, whatever spoke against it: nobody is given up for ever.
+            gateways.known.iter().min_by_key(|(_, g)| g.failed_at.max(g.refused_at)).map(|(id, _)| *id)
         } else {
             Some(fresh[draw % fresh.len()])
         };
-        gateways.current = chosen;
+        if std::mem::replace(&mut gateways.current, chosen) == chosen {
+            // It has not been heard of because it was chosen once more: its silence goes on.
+            return;
+        }
         if let Some(gateway) = chosen.and_then(|id| gateways.known.get_mut(&id)) {
             gateway.heard_at = now;
         }
@@ -305,7 +320,8 @@ impl Issuer for Remote {
                     Ended::App(bytes) => return Err(Outcome::App(bytes)),
                     Ended::Failed(Failure::Stopping { silo }) => {
                         reached!("client.gateway_stops");
-                        link.gateways.lock().known.entry(silo).and_modify(|g| g.stops = true);
+                        let now = link.env.clock.now();
+                        link.gateways.lock().known.entry(silo).and_modify(|g| g.refused_at = Some(now));
                     }
                     Ended::Bounced => {}
                     Ended::Failed(failure) => attempts.failed(failure).map_err(Outcome::Failed)?,

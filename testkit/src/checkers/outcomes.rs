@@ -1,7 +1,7 @@
 //! I5, promise P4: every call ends in exactly one outcome, no later than its deadline plus one tick.
 //!
-//! Deadlines are compared with the clock of the silo that issued the call, so skew and drift cannot matter. A silo that
-//! is frozen, or whose turns are held because its lease is not proven, answers when it goes on.
+//! Deadlines are compared with the clock of the silo that issued the call, so skew and drift cannot matter. The slack is
+//! what a busy processor needs, so a slow one has as much more of it as it is slower. A silo that is frozen, or whose turns are held because its lease is not proven, answers when it goes on.
 
 use super::silos::{Life, Silos};
 use super::{Checker, Verdict};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// See the module.
 pub struct Outcomes {
-    /// How long after deadline and tick a busy silo may take to tell.
+    /// How long after deadline and tick a busy silo of the usual speed may take to tell.
     pub slack: Duration,
 }
 
@@ -75,11 +75,13 @@ impl Checker for Outcomes {
 impl Outcomes {
     /// The latest local time at which this call may end, when it had to be waited for until `at`.
     fn due(&self, life: &Life, call: &Call, at: Instant) -> Instant {
-        let due = call.deadline + TICK + self.slack;
+        let from = life.true_time(call.deadline).0;
+        let slack = self.slack * life.slowest_within(from, at) / 1000;
+        let due = call.deadline + TICK + slack;
         if due == Instant::NEVER {
             return due;
         }
-        let (from, until) = (life.true_time(call.deadline).0, life.true_time(due).1.min(at));
+        let until = life.true_time(due).1.min(at);
         if life.paused_within(from, until) {
             // Its clock went on without it; how soon it catches up is told by no promise.
             return Instant::NEVER;
@@ -87,7 +89,7 @@ impl Outcomes {
         if life.leased_at(call.deadline) && life.leased_at(due) {
             return due;
         }
-        life.leased_from(call.deadline).max(life.leased_from(due)) + TICK + self.slack
+        life.leased_from(call.deadline).max(life.leased_from(due)) + TICK + slack
     }
 }
 
@@ -163,6 +165,23 @@ mod tests {
         };
         assert_eq!(broken(&Outcomes::default(), late(115)), [] as [&str; 0]);
         assert_eq!(broken(&Outcomes::default(), late(116)), ["P4"]);
+    }
+
+    #[test]
+    fn a_slow_processor_has_as_much_more_slack_as_it_is_slower_and_no_more() {
+        let late = |ended_ms| {
+            let slowed = |milli| WorldEvent::Slowed { name: silo("a#1").name, milli };
+            Script::new()
+                .leased(&["a#1"])
+                .silo("a#1", issued(1, 100))
+                .at(50)
+                .world(slowed(80_000))
+                .at(ended_ms)
+                .silo("a#1", outcome(1, 100, "indeterminate"))
+                .world(slowed(1000))
+        };
+        assert_eq!(broken(&Outcomes::default(), late(100 + 10 + 400)), [] as [&str; 0]);
+        assert_eq!(broken(&Outcomes::default(), late(100 + 10 + 401)), ["P4"]);
     }
 
     #[test]

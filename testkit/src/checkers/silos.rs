@@ -1,7 +1,7 @@
 //! What every silo of a history was able to do, and when: its clock, its leases, its pauses, its end.
 
 use crate::history::{History, SiloEvent, What, WorldEvent};
-use quark_core::{Instant, SiloId};
+use quark_core::{Instant, SiloId, SiloName};
 use std::collections::BTreeMap;
 
 /// The lives of all silos in a history.
@@ -16,6 +16,8 @@ pub(super) struct Life {
     leases: Vec<Window>,
     /// When it was frozen, in true time. The last may have no end.
     pauses: Vec<Window>,
+    /// How slowly it computed, in thousandths of the usual time, from when on. Not told of: as usual.
+    slow: Vec<(Instant, u32)>,
     /// Where in the history its process ended without a word, and when.
     pub crashed: Option<(usize, Instant)>,
     /// Where in the history it stopped, and when.
@@ -38,6 +40,7 @@ impl Silos {
         let mut silos = Self(BTreeMap::new());
         // Superseded incarnations, and where the next one of their name was first heard of.
         let mut superseded: Vec<(SiloId, usize, Instant)> = Vec::new();
+        let mut slow: BTreeMap<SiloName, (Instant, u32)> = BTreeMap::new();
         for (position, record) in history.records().iter().enumerate() {
             match &record.what {
                 What::Silo(r) => {
@@ -49,10 +52,17 @@ impl Silos {
                     let life = silos.0.entry(r.silo).or_default();
                     if is_new {
                         life.first = position;
+                        // The next process of a slow node is as slow.
+                        life.slow.extend(slow.get(&r.silo.name));
                     }
                     life.last = position;
                     life.clock.push((r.local.0, record.at.0));
                     life.note(position, record.at, r.local, &r.event);
+                }
+                What::World(WorldEvent::Slowed { name, milli }) => {
+                    slow.insert(*name, (record.at, *milli));
+                    let named = silos.0.iter_mut().filter(|(silo, _)| silo.name == *name);
+                    named.for_each(|(_, life)| life.slow.push((record.at, *milli)));
                 }
                 What::World(event) => silos.world(position, record.at, event),
                 What::Client(_) => {}
@@ -155,6 +165,14 @@ impl Life {
         self.pauses.iter().any(|p| p.from <= until && from < p.until)
     }
 
+    /// How slowly it computed at its slowest in this span of true time: at least 1000 thousandths of the usual time.
+    pub fn slowest_within(&self, from: Instant, until: Instant) -> u32 {
+        let ends = self.slow.iter().skip(1).map(|(at, _)| *at).chain([Instant::NEVER]);
+        let spans = self.slow.iter().zip(ends);
+        let met = spans.filter(|((begins, _), ends)| *begins <= until && from < *ends);
+        met.map(|((_, milli), _)| *milli).max().unwrap_or(0).max(1000)
+    }
+
     /// From this true time on, when it is not frozen; `NEVER` if it stays so.
     pub fn awake_from(&self, at: Instant) -> Instant {
         self.pauses.iter().find(|p| p.from <= at && at < p.until).map_or(at, |p| p.until)
@@ -228,6 +246,32 @@ mod tests {
         let (earliest, latest) = life.true_time(ms(2101));
         assert!(earliest > ms(1100) && latest < ms(1320), "{earliest:?} {latest:?}");
         assert_eq!(life.true_time(Instant::NEVER).0, Instant::NEVER);
+    }
+
+    #[test]
+    fn a_slow_node_is_slow_from_then_on_and_so_is_its_next_process() {
+        let name = silo("a#1").name;
+        let slowed = |milli| WorldEvent::Slowed { name, milli };
+        let history = Script::new()
+            .at(10)
+            .silo("a#1", SiloEvent::Joined)
+            .at(20)
+            .world(slowed(80_000))
+            .at(25)
+            .silo("b#1", SiloEvent::Joined)
+            .at(30)
+            .silo("a#2", SiloEvent::Joined)
+            .at(40)
+            .world(slowed(1000))
+            .history();
+        let silos = Silos::of(&history);
+        let slowest = |id, from, until| {
+            silos.life(silo(id)).expect("it was heard of").slowest_within(ms(from), ms(until))
+        };
+        assert_eq!(slowest("a#1", 10, 19), 1000);
+        assert_eq!(slowest("a#1", 10, 20), 80_000);
+        assert_eq!([slowest("a#2", 35, 45), slowest("a#2", 40, 45)], [80_000, 1000]);
+        assert_eq!(slowest("b#1", 0, 100), 1000);
     }
 
     #[test]

@@ -216,6 +216,13 @@ impl SimCluster {
             })
     }
 
+    /// Everything that a node does takes so many thousandths of the usual time from now on; 1000 is usual.
+    pub fn slow(&self, name: &str, milli: u32) {
+        let Some(node) = self.0.world.node(name) else { return };
+        self.0.world.set_slowness(node, milli);
+        self.record(|r| r.slowed(name, self.0.world.look_at(node).slowness_milli));
+    }
+
     /// Notes what every running silo holds now.
     pub fn sample(&self) {
         for (_, silo) in self.silos() {

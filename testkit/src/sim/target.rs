@@ -118,7 +118,9 @@ impl SimTarget {
             if let Some(rate) = rate.filter(|rate| *rate != self.world.clock_rate(*from)) {
                 self.world.set_clock_rate(*from, rate);
             }
-            self.world.set_slowness(*from, slowness);
+            if self.world.look_at(*from).slowness_milli != slowness {
+                self.cluster.slow(from_name, slowness);
+            }
         }
         let (mut hidden, mut applied, mut spikes, mut slowness) = (0, 500_000, 0, 1000);
         for fault in &self.in_force {
