@@ -5,6 +5,7 @@
 //! world or real processes. This crate knows neither; it only keeps the books.
 #![deny(missing_docs)]
 
+mod bandit;
 mod campaign;
 mod ddmin;
 mod fault;
@@ -14,6 +15,7 @@ mod span;
 mod swarm;
 mod target;
 
+pub use bandit::Bandit;
 pub use campaign::{Campaign, KindReport, Report};
 pub use ddmin::drop_pieces;
 pub use fault::{Fault, FaultKind, Route};

@@ -11,6 +11,7 @@ pub mod givers;
 pub mod inside;
 pub mod insisters;
 pub mod purse;
+pub mod search;
 pub mod shrink;
 pub mod stories;
 pub mod travel;

@@ -1,8 +1,8 @@
 //! `quark sim shrink`: makes a failing run small, shows what is left of it, and keeps it in a file.
 
 use crate::cli::{Clock, quiet_panics, select};
-pub use quark_testkit::case::Case;
 use quark_testkit::case::CaseError;
+pub use quark_testkit::case::{Case, Schedule};
 use quark_testkit::minimise::{Minimised, Progress, minimise};
 use quark_testkit::story::Scenario;
 use serde_json::json;

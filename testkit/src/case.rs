@@ -8,6 +8,8 @@ use quark_chaos::FaultPlan;
 use quark_sim::{Config, Purpose, Replay, Scheduler};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The version of the format that this crate writes, and the newest it reads.
@@ -35,6 +37,9 @@ pub struct Case {
     /// Numbers that the story would draw: how many silos, how long a lease.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub knobs: BTreeMap<String, u64>,
+    /// Who runs next, if not whom the story's world picks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
     /// Who runs next: only these are not first in, first out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deviations: Option<Vec<Deviation>>,
@@ -68,6 +73,55 @@ pub struct Deviation {
     pub chosen: u32,
 }
 
+/// Who runs next among those that could.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Whoever waits longest.
+    Fifo,
+    /// Anyone.
+    Random,
+    /// Random priorities that change at a few random points, see [`Scheduler::Pct`].
+    Pct {
+        /// How many steps have to be in the wrong order for the bug.
+        depth: u32,
+    },
+}
+
+impl From<Schedule> for Scheduler {
+    fn from(schedule: Schedule) -> Self {
+        match schedule {
+            Schedule::Fifo => Scheduler::Fifo,
+            Schedule::Random => Scheduler::Random,
+            Schedule::Pct { depth } => Scheduler::Pct { depth },
+        }
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Schedule::Fifo => f.write_str("fifo"),
+            Schedule::Random => f.write_str("random"),
+            Schedule::Pct { depth } => write!(f, "pct{depth}"),
+        }
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let depth = |text: &str| text.parse().ok().filter(|depth| (1..=100).contains(depth));
+        match (text, text.strip_prefix("pct").map(depth)) {
+            ("fifo", _) => Ok(Schedule::Fifo),
+            ("random", _) => Ok(Schedule::Random),
+            (_, Some(Some(depth))) => Ok(Schedule::Pct { depth }),
+            _ => Err(format!("`{text}` is no schedule: write fifo, random, or pct3 for a depth of 1 to 100")),
+        }
+    }
+}
+
 /// Why a case cannot be told.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CaseError {
@@ -98,6 +152,7 @@ impl Case {
             faults: None,
             operations: None,
             knobs: BTreeMap::new(),
+            schedule: None,
             deviations: None,
             is_even: false,
         }
@@ -142,6 +197,9 @@ impl Case {
             reduced.insert(Purpose::Operation, list(operations));
         }
         let mut world = Config { seed: self.seed, ..whole };
+        if let Some(schedule) = self.schedule {
+            world.scheduler = schedule.into();
+        }
         if let Some(deviations) = &self.deviations {
             let (nodes, tasks): (Vec<&Deviation>, Vec<&Deviation>) =
                 deviations.iter().partition(|deviation| deviation.node == 0);

@@ -92,6 +92,14 @@ pub fn tell_case(scenario: &Scenario, case: &Case) -> Report {
     tell_in(scenario, world, Some(case), |_| Next::ToTheEnd).expect("nobody abandons it").report
 }
 
+/// Tells what is left of a run to its end, and pauses when told to.
+///
+/// Panics: if it is abandoned.
+pub fn tell_case_with_pauses(scenario: &Scenario, case: &Case, pause: impl FnMut(&Story) -> Next) -> Report {
+    let world = case.world((scenario.world)(case.seed));
+    tell_in(scenario, world, Some(case), pause).expect("nobody abandons it").report
+}
+
 /// Tells what is left of a run, and hands out everything that was written down about it. The world lasts twice as long as
 /// `whole_run` and ten minutes at most.
 pub fn tell_in_full(scenario: &Scenario, case: &Case, whole_run: Option<Duration>) -> Telling {

@@ -3,6 +3,7 @@
 use crate::period::Period;
 use crate::store_choice::StoreText;
 use clap::{Args, Parser, Subcommand};
+use quark_scenarios::shrink::Schedule;
 use std::path::PathBuf;
 
 /// Virtual actors whose guarantees are checked.
@@ -47,6 +48,9 @@ pub struct RunFlags {
     /// A run that was made smaller, instead of a story and a seed
     #[arg(long, value_name = "FILE", conflicts_with_all = ["story", "seed"])]
     pub case: Option<PathBuf>,
+    /// Who runs next, if not whom the story has: fifo, random, pct3
+    #[arg(long, value_name = "ORDER", requires = "story")]
+    pub schedule: Option<Schedule>,
 }
 
 /// What `quark sim` can do.
@@ -74,6 +78,27 @@ pub enum SimCommand {
     Replay {
         #[command(flatten)]
         run: RunFlags,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look for trouble where rare paths are still being reached, for some time
+    Search {
+        /// The stories [default: all but the heavy ones]
+        #[arg(value_name = "STORY")]
+        stories: Vec<String>,
+        /// How long, in real time: 60s, 1h
+        #[arg(long, value_name = "TIME", default_value = "60s")]
+        budget: Period,
+        /// Stop when so many runs have reached nothing new
+        #[arg(long, value_name = "RUNS", default_value_t = 2000)]
+        stable: u64,
+        /// The first seed of each story
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        from: u64,
+        /// Every story in its turn instead, to compare with
+        #[arg(long)]
+        uniform: bool,
         /// Print one JSON object
         #[arg(long)]
         json: bool,

@@ -2,6 +2,7 @@
 
 use crate::cli::{RunFlags, SimCommand};
 use quark_scenarios::cli::{self, Plan};
+use quark_scenarios::search::{self, SearchPlan};
 use quark_scenarios::shrink::{self, Case, ShrinkPlan};
 use quark_scenarios::travel::{self, BranchPlan};
 use std::process::ExitCode;
@@ -14,6 +15,10 @@ pub fn run(command: SimCommand) -> ExitCode {
             cli::run(&Plan { stories, seeds, corpus, jobs, fail_fast, json })
         }
         SimCommand::Replay { run, json } => case(run).and_then(|case| cli::replay(&case, json)),
+        SimCommand::Search { stories, budget, stable, from, uniform, json } => {
+            let (budget, runs_max, is_uniform) = (budget.0, u64::MAX, uniform);
+            search::search(&SearchPlan { stories, from, budget, runs_max, stable, is_uniform, json })
+        }
         SimCommand::Shrink { run, out, budget, json } => {
             case(run).and_then(|case| shrink::shrink(&ShrinkPlan { case, out, budget: budget.0, json }))
         }
@@ -41,7 +46,7 @@ pub fn run(command: SimCommand) -> ExitCode {
 fn case(flags: RunFlags) -> Result<Case, String> {
     match (flags.case, flags.story, flags.seed) {
         (Some(path), ..) => shrink::read_case(&path),
-        (None, Some(story), Some(seed)) => Ok(Case::of(&story, seed)),
+        (None, Some(story), Some(seed)) => Ok(Case { schedule: flags.schedule, ..Case::of(&story, seed) }),
         (None, ..) => Err("name a story and its --seed, or a --case".into()),
     }
 }

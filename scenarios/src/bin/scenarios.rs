@@ -3,6 +3,7 @@
 use clap::Parser;
 use quark_core::Instant;
 use quark_scenarios::cli::{self, Plan};
+use quark_scenarios::search::{self, SearchPlan};
 use quark_scenarios::shrink::{self, ShrinkPlan};
 use quark_scenarios::travel::{self, BranchPlan};
 use quark_testkit::case::Case;
@@ -40,6 +41,12 @@ struct Arguments {
     /// How many seconds that may take.
     #[arg(long, default_value_t = 60, requires = "shrink")]
     budget: u64,
+    /// Search for so many seconds instead of telling a range of seeds.
+    #[arg(long, conflicts_with_all = ["at", "replay", "shrink"])]
+    search: Option<u64>,
+    /// Search without steering.
+    #[arg(long, requires = "search")]
+    uniform: bool,
     /// Where to keep what is left.
     #[arg(long, requires = "shrink")]
     out: Option<PathBuf>,
@@ -110,6 +117,17 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     }
+    if let Some(seconds) = arguments.search {
+        return ended(search::search(&SearchPlan {
+            stories: arguments.stories,
+            from: arguments.seeds.start,
+            budget: Duration::from_secs(seconds),
+            runs_max: u64::MAX,
+            stable: u64::MAX,
+            is_uniform: arguments.uniform,
+            json: arguments.json,
+        }));
+    }
     let result = arguments.one_run().unwrap_or_else(|| {
         cli::run(&Plan {
             stories: arguments.stories,
@@ -123,6 +141,10 @@ fn main() -> ExitCode {
             json: arguments.json,
         })
     });
+    ended(result)
+}
+
+fn ended(result: Result<bool, String>) -> ExitCode {
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
