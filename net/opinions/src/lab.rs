@@ -16,8 +16,11 @@ struct Inner {
     seed: u64,
     orders: Mutex<VecDeque<Order>>,
     /// The hosts that exist, whether or not something runs on them, and what is to be started there next.
-    hosts: Mutex<BTreeMap<String, Arc<Mutex<Option<BoxFuture<'static, ()>>>>>>,
+    hosts: Mutex<BTreeMap<String, Slot>>,
 }
+
+/// What is to be started next on a host.
+type Slot = Arc<Mutex<Option<BoxFuture<'static, ()>>>>;
 
 /// What only the loop around the simulation can do, between two steps of it.
 enum Order {

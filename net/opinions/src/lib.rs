@@ -26,6 +26,7 @@ mod lab;
 pub mod redis;
 pub mod silos;
 pub mod stages;
+pub mod streams;
 
 pub use host::{HostClock, HostEntropy, Place, env};
 pub use lab::Lab;

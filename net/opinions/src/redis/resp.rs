@@ -5,7 +5,6 @@ use bytes::{Buf, BytesMut};
 /// What the server answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Reply {
-    Ok,
     Nil,
     Int(i64),
     Bulk(Vec<u8>),
@@ -25,7 +24,6 @@ impl Reply {
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Ok => out.extend(b"+OK\r\n"),
             Self::Nil => out.extend(b"_\r\n"),
             Self::Int(number) => out.extend(format!(":{number}\r\n").bytes()),
             Self::Error(text) => out.extend(format!("-{text}\r\n").bytes()),

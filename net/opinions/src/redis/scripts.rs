@@ -48,7 +48,9 @@ fn commit(data: &mut Data, k: &[u8], order: &[u8], a: &[Vec<u8>]) -> Reply {
     let (mut now, mut w) = (0, vec![0; W_BYTES]);
     if let Some(v) = &stored {
         match data.hget(k, b"w") {
-            Some(found) if v.len() == 8 && found.len() >= W_BYTES && (found.len() - W_BYTES) % 20 == 0 => {
+            Some(found)
+                if v.len() == 8 && found.len() >= W_BYTES && (found.len() - W_BYTES).is_multiple_of(20) =>
+            {
                 (now, w) = (eight(v), found.clone());
             }
             _ => return Reply::Array(vec![Reply::Int(3), Reply::text("its counter is malformed")]),

@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 /// All wires of a stage, with a runtime of their own. Dropping it cuts them.
-pub(super) struct Wires {
+pub struct Wires {
     runtime: Option<Runtime>,
     state: Arc<Mutex<State>>,
 }
@@ -38,18 +38,20 @@ impl State {
 }
 
 impl Wires {
-    pub(super) fn new() -> Self {
+    /// None yet.
+    #[expect(clippy::new_without_default, reason = "it starts threads")]
+    pub fn new() -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         Self { runtime: Some(runtime), state: Arc::default() }
     }
 
     /// The process of a place listens there from now on.
-    pub(super) fn is_at(&self, name: &str, address: SocketAddr) {
+    pub fn is_at(&self, name: &str, address: SocketAddr) {
         self.state.lock().places.insert(name.into(), address);
     }
 
     /// Where one place finds another.
-    pub(super) fn between(&self, from: &str, to: &str) -> SocketAddr {
+    pub fn between(&self, from: &str, to: &str) -> SocketAddr {
         let mut state = self.state.lock();
         if !state.places.contains_key(to) {
             // Nobody listens there: the port was free a moment ago.
@@ -78,11 +80,13 @@ impl Wires {
         end
     }
 
-    pub(super) fn pinch(&self, from: &str, to: &str) {
+    /// Nothing passes from one place to the other from now on.
+    pub fn pinch(&self, from: &str, to: &str) {
         self.state.lock().way(from, to).send_replace(false);
     }
 
-    pub(super) fn open(&self, from: &str, to: &str) {
+    /// Undoes that.
+    pub fn open(&self, from: &str, to: &str) {
         self.state.lock().way(from, to).send_replace(true);
     }
 }
