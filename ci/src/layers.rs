@@ -83,6 +83,21 @@ const ROOMS: &[Room] = &[
         why: "the node only wires: whatever decides or drives belongs to a room below",
     },
     Room {
+        package: "quark-opinions",
+        // What is under test (the silo and the real providers), and testkit, which says what has to hold.
+        may: Only(&[
+            "quark-core",
+            "quark-env",
+            "quark-rt",
+            "quark-grpc",
+            "quark-redis",
+            "quark-tokio",
+            "quark-testkit",
+        ]),
+        tests_may: Only(&["quark-sim"]),
+        why: "second opinions run what production runs, on engines that are not ours; nothing links them",
+    },
+    Room {
         package: "quark-sim",
         may: Only(WORLD),
         tests_may: Only(&["quark-chaos"]),

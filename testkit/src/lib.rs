@@ -14,4 +14,5 @@ pub mod sim;
 pub mod stage;
 pub mod store_conformance;
 pub mod story;
+pub mod transport_conformance;
 pub mod travel;

@@ -102,7 +102,7 @@ pub(crate) async fn keep_linked(shared: Arc<Shared>, peer: Arc<Peer>, lane: Lane
         }
         // A link that is dropped here must not be left half open by its writer.
         link.end(None);
-        let pause = backoff.pause(getrandom::u64().unwrap_or_default());
+        let pause = backoff.pause(shared.draw());
         tokio::select! {
             biased;
             () = peer.gone.cancelled() => return,
@@ -146,7 +146,7 @@ async fn open(
         .initial_stream_window_size(limits.window_bytes)
         .initial_connection_window_size(limits.window_bytes);
     // The endpoint's own time-out does not cover name resolution.
-    let connection = timeout(limits.connect_timeout + RESOLVE_TIMEOUT, endpoint.connect())
+    let connection = timeout(limits.connect_timeout + RESOLVE_TIMEOUT, shared.connect(&endpoint))
         .await
         .map_err(|_| unreachable("it does not answer".into()))?
         .map_err(|error| unreachable(causes(&error)))?;

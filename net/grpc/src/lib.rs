@@ -30,6 +30,7 @@ mod hello;
 mod inbound;
 mod link;
 mod listen;
+mod network;
 mod peer;
 mod roster;
 mod seats;
@@ -37,6 +38,7 @@ mod transport;
 
 pub use config::{BindError, Config, Limits};
 pub use dial::DialError;
+pub use network::{Network, Wire};
 pub use transport::GrpcTransport;
 
 // Generated. Its documentation is proto/link.proto, and its style is the generator's.

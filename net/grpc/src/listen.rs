@@ -2,6 +2,7 @@
 
 use crate::hello::{self, Greeting};
 use crate::link::{self, Link, Writer};
+use crate::network::{Door, Wire};
 use crate::peer::Peer;
 use crate::proto::links_server::{Links, LinksServer};
 use crate::proto::{Batch, Refusal};
@@ -20,23 +21,22 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 /// Accepts connections until the transport closes.
-pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+pub(crate) async fn accept(shared: Arc<Shared>, mut door: impl Door) {
     let seats = Seats::new(shared.limits.connections_max, shared.limits.strangers_max);
     loop {
         let accepted = tokio::select! {
             biased;
             () = shared.closing.cancelled() => return,
-            accepted = listener.accept() => accepted,
+            accepted = door.accept() => accepted,
         };
         match accepted {
-            Ok((tcp, remote)) => match seats.take() {
-                Some(seat) => shared.spawn(serve(shared.clone(), tcp, remote, seat)),
+            Ok((wire, remote)) => match seats.take() {
+                Some(seat) => shared.spawn(serve(shared.clone(), wire, remote, seat)),
                 None => {
                     quark_core::reached!("grpc.connection.refused");
                     tracing::warn!(%remote, max = shared.limits.connections_max, "connection refused: too many");
@@ -52,10 +52,10 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 /// Serves one connection while it has its seat.
-async fn serve(shared: Arc<Shared>, tcp: TcpStream, remote: SocketAddr, seat: Seat) {
+async fn serve(shared: Arc<Shared>, wire: impl Wire, remote: SocketAddr, seat: Seat) {
     tokio::select! {
         biased;
-        () = talk(shared, tcp, remote, seat.claim.clone()) => {}
+        () = talk(shared, wire, remote, seat.claim.clone()) => {}
         () = seat.taken_away.cancelled() => {
             quark_core::reached!("grpc.stranger.displaced");
             tracing::warn!(%remote, "connection closed: no handshake yet, and others came");
@@ -64,11 +64,7 @@ async fn serve(shared: Arc<Shared>, tcp: TcpStream, remote: SocketAddr, seat: Se
 }
 
 /// Serves one connection, which carries one link.
-async fn talk(shared: Arc<Shared>, tcp: TcpStream, remote: SocketAddr, claim: Claim) {
-    if let Err(error) = tcp.set_nodelay(true) {
-        tracing::debug!(%remote, %error, "connection lost before its handshake");
-        return;
-    }
+async fn talk(shared: Arc<Shared>, wire: impl Wire, remote: SocketAddr, claim: Claim) {
     let limits = &shared.limits;
     let state = Arc::new(Connection {
         remote,
@@ -88,7 +84,7 @@ async fn talk(shared: Arc<Shared>, tcp: TcpStream, remote: SocketAddr, claim: Cl
             .initial_connection_window_size(limits.window_bytes)
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(HEADER_BYTES_MAX)
-            .serve_connection(TokioIo::new(tcp), TowerToHyperService::new(gate))
+            .serve_connection(TokioIo::new(wire), TowerToHyperService::new(gate))
     );
     let finished = |outcome: Result<(), hyper::Error>| {
         if let Err(error) = outcome {

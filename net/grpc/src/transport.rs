@@ -5,6 +5,7 @@ use crate::dial::{self, DialError};
 use crate::hello::Greeting;
 use crate::inbound::Inbound;
 use crate::listen;
+use crate::network::Network;
 use crate::peer::{Announce, Peer};
 use crate::proto::Refusal;
 use crate::roster::Roster;
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) roster: Roster,
     pub(crate) inbound: Inbound,
+    /// `None` for the operating system's.
+    pub(crate) network: Option<Arc<dyn Network>>,
     /// Nothing new is begun.
     pub(crate) closing: CancellationToken,
     /// Everything stops.
@@ -75,9 +78,28 @@ impl GrpcTransport {
             true => format!(":{}", listens_on.port()),
             false => listens_on.to_string(),
         });
-        let transport = Self::start(hello, address, limits, Some(listens_on));
+        let transport = Self::start(hello, address, limits, Some(listens_on), None);
         transport.shared.spawn(listen::accept(transport.shared.clone(), listener));
         Ok(transport)
+    }
+
+    /// As [`GrpcTransport::bind`], over a network that is not the operating system's, in which this place has the
+    /// address `config.advertise`, or else `config.listen`.
+    ///
+    /// Panics: outside of a tokio runtime, or in one without time.
+    pub fn over(config: Config, network: Arc<dyn Network>) -> Arc<Self> {
+        let Config { listen, advertise, hello, limits } = config;
+        let address = advertise.unwrap_or_else(|| listen.to_string());
+        let transport = Self::start(hello, address, limits, Some(listen), Some(network.clone()));
+        transport.shared.spawn(listen::accept(transport.shared.clone(), network));
+        transport
+    }
+
+    /// As [`GrpcTransport::client_with`], over a network that is not the operating system's.
+    ///
+    /// Panics: outside of a tokio runtime, or in one without time.
+    pub fn client_over(hello: Hello, limits: Limits, network: Arc<dyn Network>) -> Arc<Self> {
+        Self::start(hello, String::new(), limits, None, Some(network))
     }
 
     /// Starts a client's transport: it links to silos and listens nowhere; silos answer on its links.
@@ -89,16 +111,23 @@ impl GrpcTransport {
 
     /// As [`GrpcTransport::client`], with limits of one's own.
     pub fn client_with(hello: Hello, limits: Limits) -> Arc<Self> {
-        Self::start(hello, String::new(), limits, None)
+        Self::start(hello, String::new(), limits, None, None)
     }
 
-    fn start(hello: Hello, address: String, limits: Limits, listens_on: Option<SocketAddr>) -> Arc<Self> {
+    fn start(
+        hello: Hello,
+        address: String,
+        limits: Limits,
+        listens_on: Option<SocketAddr>,
+        network: Option<Arc<dyn Network>>,
+    ) -> Arc<Self> {
         let shared = Arc::new(Shared {
             hello,
             address,
             roster: Roster::default(),
             inbound: Inbound::new(limits.inbound_frames_max, limits.inbound_bytes_max),
             limits,
+            network,
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
             runtime: Handle::current(),

@@ -89,6 +89,25 @@ pub(crate) async fn dial(
         }
         Endpoint::Tcp(host, port) => ConnectionAddr::Tcp(host, port),
     };
+    if let Some(network) = &shared.network {
+        let broken = watch::Sender::new(false);
+        let config = asynchronous(shared, &broken);
+        let (host, port) = match place {
+            ConnectionAddr::Tcp(host, port) => (host, port),
+            _ => {
+                let reason = "TLS and Unix sockets need the operating system's network".into();
+                return Err(OpenError::Other { server: endpoint.to_string(), reason });
+            }
+        };
+        let waited = shared.options.connect_timeout;
+        let stream = tokio::time::timeout(waited, network.connect(host, port)).await;
+        let timed_out = |_| OpenError::TimedOut { server: endpoint.to_string(), waited };
+        let stream = stream.map_err(timed_out)?.map_err(|error| explain(RedisError::from(error)))?;
+        let made = MultiplexedConnection::new_with_config(&login, stream, config).await;
+        let (wire, driver) = made.map_err(explain)?;
+        tokio::spawn(driver);
+        return Ok((wire, broken));
+    }
     // Without it the kernel holds small packets back for an answer to the one before.
     let info = place.into_connection_info().map_err(explain)?;
     let info = info.set_redis_settings(login).set_tcp_settings(TcpSettings::default().set_nodelay(true));
@@ -99,8 +118,16 @@ pub(crate) async fn dial(
         (false, _) => Client::open(info),
     };
     let broken = watch::Sender::new(false);
+    let config = asynchronous(shared, &broken);
+    let client = client.map_err(explain)?;
+    let wire = client.get_multiplexed_async_connection_with_config(&config).await.map_err(explain)?;
+    Ok((wire, broken))
+}
+
+/// How the client is to talk on a connection; it makes `broken` true when the connection is gone.
+fn asynchronous(shared: &Shared, broken: &watch::Sender<bool>) -> AsyncConnectionConfig {
     let tell = broken.clone();
-    let config = AsyncConnectionConfig::new()
+    AsyncConnectionConfig::new()
         .set_connection_timeout(Some(shared.options.connect_timeout))
         .set_response_timeout(None) // each flight has its own, which also ends the connection
         .set_pipeline_buffer_size(64)
@@ -109,10 +136,7 @@ pub(crate) async fn dial(
                 tell.send_replace(true);
             }
             Ok(())
-        });
-    let client = client.map_err(explain)?;
-    let wire = client.get_multiplexed_async_connection_with_config(&config).await.map_err(explain)?;
-    Ok((wire, broken))
+        })
 }
 
 /// Looks at the server, loads the scripts, and ends the connection that this one replaces.

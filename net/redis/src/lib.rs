@@ -28,6 +28,7 @@ mod connection;
 mod fault;
 pub mod history;
 mod lane;
+mod network;
 mod open_error;
 mod options;
 mod queue;
@@ -40,6 +41,7 @@ mod status;
 mod topology;
 
 pub use address::UrlError;
+pub use network::{Network, Wire};
 pub use open_error::OpenError;
 pub use options::Options;
 pub use secret::Secret;
@@ -90,11 +92,7 @@ impl RedisStore {
     pub fn open(url: &str, options: Options) -> Result<Self, OpenError> {
         assert!(options.connections > 0, "a store needs a connection");
         let shared = Arc::new(prepare(url, options)?);
-        let options = &shared.options;
-        let queue = || Arc::new(Queue::new(options.queue_requests_max, options.queue_bytes_max));
-        let queues: Vec<_> = (0..options.connections).map(|_| queue()).collect();
-        let lane = |(index, queue): (usize, &Arc<Queue>)| Lane::new(index, shared.clone(), queue.clone());
-        let lanes = queues.iter().enumerate().map(lane).collect();
+        let (queues, lanes) = lanes(&shared);
         let (tell, told) = mpsc::channel();
         let of_thread = shared.clone();
         let thread =
@@ -103,6 +101,28 @@ impl RedisStore {
         let thread = thread.map_err(|error| failed(error.to_string()))?;
         told.recv().unwrap_or_else(|_| Err(failed("its thread panicked".into())))?;
         Ok(Self { inner: Arc::new(Inner { shared, queues, thread: Some(thread) }) })
+    }
+
+    /// As [`RedisStore::open`], over a network that is not the operating system's, and with tasks on the tokio runtime that
+    /// polls this future instead of a thread: they end when the last clone of the store is dropped and what was queued
+    /// has been answered. TLS and Unix sockets need the operating system, and are refused.
+    ///
+    /// Panics: if the options ask for no connection; outside of a tokio runtime, or in one without time.
+    pub async fn open_over(
+        url: &str,
+        options: Options,
+        network: Arc<dyn Network>,
+    ) -> Result<Self, OpenError> {
+        assert!(options.connections > 0, "a store needs a connection");
+        let mut shared = prepare(url, options)?;
+        shared.network = Some(network);
+        let shared = Arc::new(shared);
+        let (queues, mut lanes) = lanes(&shared);
+        open_lanes(&shared, &mut lanes).await?;
+        for lane in lanes {
+            tokio::spawn(lane.run());
+        }
+        Ok(Self { inner: Arc::new(Inner { shared, queues, thread: None }) })
     }
 
     /// How the connections are.
@@ -158,6 +178,26 @@ impl RedisStore {
     }
 }
 
+/// The lanes of a store, and the queue that leads to each.
+fn lanes(shared: &Arc<Shared>) -> (Vec<Arc<Queue>>, Vec<Lane>) {
+    let options = &shared.options;
+    let queue = || Arc::new(Queue::new(options.queue_requests_max, options.queue_bytes_max));
+    let queues: Vec<_> = (0..options.connections).map(|_| queue()).collect();
+    let lane = |(index, queue): (usize, &Arc<Queue>)| Lane::new(index, shared.clone(), queue.clone());
+    let lanes = queues.iter().enumerate().map(lane).collect();
+    (queues, lanes)
+}
+
+/// Connects all lanes, or says what is wrong.
+async fn open_lanes(shared: &Shared, lanes: &mut [Lane]) -> Result<(), OpenError> {
+    let map = topology::locate(shared).await?;
+    // The first alone: it marks a new store, and if it fails one error is enough.
+    let (first, others) = lanes.split_first_mut().expect("a store has a lane");
+    first.open(&map).await?;
+    try_join_all(others.iter_mut().map(|lane| lane.open(&map))).await?;
+    Ok(())
+}
+
 /// Everything that can be wrong before anything is sent.
 fn prepare(url: &str, mut options: Options) -> Result<Shared, OpenError> {
     let mut address = Address::parse(url)?;
@@ -201,15 +241,7 @@ fn drive(shared: Arc<Shared>, mut lanes: Vec<Lane>, tell: &mpsc::Sender<Result<(
         }
     };
     runtime.block_on(async {
-        let opened = async {
-            let map = topology::locate(&shared).await?;
-            // The first alone: it marks a new store, and if it fails one error is enough.
-            let (first, others) = lanes.split_first_mut().expect("a store has a lane");
-            first.open(&map).await?;
-            try_join_all(others.iter_mut().map(|lane| lane.open(&map))).await?;
-            Ok(())
-        };
-        let opened = opened.await;
+        let opened = open_lanes(&shared, &mut lanes).await;
         let is_open = opened.is_ok();
         let _ = tell.send(opened);
         if is_open {

@@ -6,7 +6,7 @@ use crate::schema::{self, Keys};
 use crate::seen::{Mark, Seen};
 use quark_core::Version;
 use quark_env::store::{Batch, Check, Committed, Op, Partition, Record, RecordKey, ScanRange, StoreError};
-use redis::{Cmd, Value};
+use redis::{Arg, Cmd, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -37,9 +37,23 @@ type Outcome = Result<Committed, StoreError>;
 
 /// Who waits, and what is needed to understand the answer.
 pub(crate) enum Asker {
-    Commit { partition: Partition, checks: Vec<Check>, seen: u64, reply: oneshot::Sender<Outcome> },
-    Read { key: RecordKey, seen: u64, reply: oneshot::Sender<Result<Option<Record>, StoreError>> },
-    Scan { partition: Partition, seen: u64, reply: oneshot::Sender<Result<Vec<Record>, StoreError>> },
+    Commit {
+        partition: Partition,
+        checks: Vec<Check>,
+        seen: u64,
+        floor: u64,
+        reply: oneshot::Sender<Outcome>,
+    },
+    Read {
+        key: RecordKey,
+        seen: u64,
+        reply: oneshot::Sender<Result<Option<Record>, StoreError>>,
+    },
+    Scan {
+        partition: Partition,
+        seen: u64,
+        reply: oneshot::Sender<Result<Vec<Record>, StoreError>>,
+    },
 }
 
 impl Request {
@@ -54,7 +68,8 @@ impl Request {
         let keys = Keys::of(prefix, &batch.partition);
         let mut command = evalsha(&scripts.commit, &keys);
         command.arg(&batch.write_id.0.to_be_bytes()).arg(&schema::fingerprint(batch.write_id));
-        command.arg(mark.seen).arg(floor.max(mark.floor + 1)).arg(batch.checks.len()).arg("v").arg("w");
+        let floor = floor.max(mark.floor + 1);
+        command.arg(mark.seen).arg(floor).arg(batch.checks.len()).arg("v").arg("w");
         for check in &batch.checks {
             command.arg(schema::field(&check.row));
         }
@@ -66,7 +81,7 @@ impl Request {
         }
         add_operations(&mut command, &batch);
         let asker =
-            Asker::Commit { partition: batch.partition, checks: batch.checks, seen: mark.seen, reply };
+            Asker::Commit { partition: batch.partition, checks: batch.checks, seen: mark.seen, floor, reply };
         Self::new(keys.slot, command, asker)
     }
 
@@ -103,10 +118,33 @@ impl Request {
         Self { number: 0, slot, command, asker, tries: 0, ask: None, place: None }
     }
 
+    /// To be called before it is sent: the least version that a commit may get is that of the moment at which it leaves.
+    ///
+    /// It may have waited for a connection that was lost, and the one that replaced it may have found that the server's
+    /// history broke meanwhile. With the floor of the moment at which it was queued it would be given a version that the
+    /// server gave out before, and has forgotten.
+    pub(crate) fn raise_to(&mut self, newest_floor: u64) {
+        let Asker::Commit { floor, .. } = &mut self.asker else { return };
+        if *floor >= newest_floor {
+            return;
+        }
+        quark_core::reached!("redis.floor.raised");
+        *floor = newest_floor;
+        let mut raised = Cmd::with_capacity(32, 512);
+        for (at, arg) in self.command.args_iter().enumerate() {
+            match arg {
+                Arg::Simple(_) if at == FLOOR_AT => raised.arg(newest_floor),
+                Arg::Simple(bytes) => raised.arg(bytes),
+                _ => unreachable!("a commit has a cursor nowhere"),
+            };
+        }
+        self.command = raised;
+    }
+
     /// The answer came, and is no error.
     pub(crate) fn answered(self, value: Value, seen: &Seen) {
         match self.asker {
-            Asker::Commit { partition, checks, seen: before, reply } => {
+            Asker::Commit { partition, checks, seen: before, reply, .. } => {
                 let outcome = committed(&partition, &checks, before, value);
                 if let Ok(committed) = &outcome {
                     seen.saw(&partition, committed.version);
@@ -158,6 +196,9 @@ impl Request {
         }
     }
 }
+
+/// Where a commit's floor stands: EVALSHA, digest, 2, two keys, write id, fingerprint, version seen, floor.
+const FLOOR_AT: usize = 8;
 
 fn evalsha(script: &str, keys: &Keys) -> Cmd {
     let mut command = Cmd::with_capacity(32, 512);

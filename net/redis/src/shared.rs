@@ -1,12 +1,14 @@
 //! What the lanes of a store have in common.
 
 use crate::address::{Address, Endpoint, Topology};
+use crate::network::Network;
 use crate::options::Options;
 use crate::request::Scripts;
 use crate::seen::Seen;
 use crate::status::Status;
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) prefix: String,
     /// The certificates of the authorities that are trusted, in PEM.
     pub(crate) ca: Option<Vec<u8>>,
+    /// `None` for the operating system's.
+    pub(crate) network: Option<Arc<dyn Network>>,
     pub(crate) scripts: OnceLock<Scripts>,
     pub(crate) seen: Seen,
     /// The replication id that each server had when it was last greeted.
@@ -33,6 +37,7 @@ impl Shared {
             options,
             prefix,
             ca,
+            network: None,
             scripts: OnceLock::new(),
             histories: Mutex::default(),
             era: AtomicU64::new(0),

@@ -12,6 +12,7 @@ use quark_core::{Generation, SiloId, SiloName};
 use quark_env::Transport;
 use quark_env::transport::Incoming;
 use std::future::poll_fn;
+use tokio::net::TcpStream;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::{Channel, Endpoint};
 

@@ -62,7 +62,9 @@ impl Lane {
         let many = link.waiting.len().min(options.pipeline_max.max(1));
         let mut requests: Vec<Request> = link.waiting.drain(..many).collect();
         let mut commands = Pipeline::with_capacity(many);
+        let floor = self.shared.floor();
         for request in &mut requests {
+            request.raise_to(floor);
             if request.ask.is_some() {
                 commands.cmd("ASKING");
             }
