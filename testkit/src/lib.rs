@@ -2,9 +2,12 @@
 #![deny(missing_docs)]
 
 pub mod checkers;
+pub mod epilogue;
 pub mod golden;
 pub mod history;
+pub mod journal;
 pub mod machine;
+pub mod model;
 pub mod recorder;
 pub mod runner;
 pub mod scene;

@@ -9,6 +9,7 @@ use crate::story::{Scenario, Step, Story, Violation};
 use quark_core::Instant;
 use quark_sim::{Branch, Config, Next, World};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Report {
     pub delivered: u64,
     /// The rolling hash over every event and its number.
     pub hash: (u64, u64),
+    /// How many facts each checker examined: one that examined none has said nothing.
+    pub examined: BTreeMap<String, u64>,
 }
 
 /// How long a healed cluster may take to agree: eviction, a lease, a hand-over, and slack for slow worlds.
@@ -118,7 +121,10 @@ pub fn tell_with_pauses(
         let checker = ["tripwire", "deadlock"].into_iter().find(|c| message.contains(c)).unwrap_or("panic");
         violations.push(Violation { checker: checker.into(), message, at: story.world.now_true() });
     }
-    for (checker, violation) in check_all(&recorder.take_history(), &always_on()).violations() {
+    let mut checkers = always_on();
+    checkers.extend(recorder.checkers());
+    let checked = check_all(&recorder.take_history(), &checkers);
+    for (checker, violation) in checked.violations() {
         violations.push(Violation {
             checker: violation.promise.into(),
             message: format!("{checker}: {}", violation.message),
@@ -133,6 +139,7 @@ pub fn tell_with_pauses(
         simulated: story.world.now_true().since(Instant::ZERO),
         delivered: meters.network.delivered,
         hash: story.world.hash(),
+        examined: checked.examined(),
     })
 }
 
@@ -153,6 +160,7 @@ async fn epilogue(story: &Story) {
     if !agreed {
         return;
     }
+    crate::epilogue::serve(story).await;
     let cluster = story.cluster.clone();
     let is_quiet = story
         .eventually("I11", "every table is empty", QUIESCE, || {
@@ -171,4 +179,5 @@ async fn epilogue(story: &Story) {
         recorder.world(WorldEvent::Quiet);
     }
     story.cluster.sample();
+    crate::epilogue::scan(story).await;
 }

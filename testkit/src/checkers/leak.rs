@@ -51,7 +51,7 @@ impl Checker for Leaks {
                     }
                 }
                 // Who works again is not quiet any more.
-                What::Client(_) => is_quiet = false,
+                What::Client(_) | What::User(_) => is_quiet = false,
                 What::Silo(r) => match &r.event {
                     SiloEvent::CallIssued { call, .. } => {
                         open.insert((r.silo, *call), record.at);

@@ -55,7 +55,7 @@ impl Silos {
                     life.note(position, record.at, r.local, &r.event);
                 }
                 What::World(event) => silos.world(position, record.at, event),
-                What::Client(_) => {}
+                What::Client(_) | What::User(_) => {}
             }
         }
         for (elder, position, at) in superseded {

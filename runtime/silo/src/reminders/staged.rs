@@ -224,6 +224,11 @@ impl Staged {
         self.0.is_empty()
     }
 
+    /// What the turn says of each reminder; `None`: it is gone.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&ReminderRow>)> {
+        self.0.iter().map(|(name, row)| (name.as_str(), row.as_ref()))
+    }
+
     /// The rows of the index that have to be there before the truth is. What is fired now is moved by the shard's
     /// owner, afterwards.
     pub fn index_rows(&self, actor: &ActorId, before: &Rows, firing: Option<&str>) -> Vec<IndexRow> {
