@@ -8,6 +8,7 @@ pub mod cli;
 pub mod corpus;
 pub mod diary;
 pub mod inside;
+pub mod meters;
 pub mod purse;
 pub mod stories;
 pub mod travel;

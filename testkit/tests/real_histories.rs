@@ -34,7 +34,7 @@ impl Account {
     }
 }
 
-/// Is reminded every second, and counts how often.
+/// Is reminded every second, counts how often, and tells an account.
 #[derive(Default, Serialize, Deserialize)]
 struct Clock {
     ticks: u64,
@@ -49,8 +49,11 @@ impl Clock {
         reminders.set(Reminder::new("tick", schedule), ctx.myself::<Self>().tick()).map_err(|e| e.to_string())
     }
 
-    fn tick(&mut self) {
+    /// Writes a letter of it to an account that no client touches.
+    fn tick(&mut self, ctx: &ActorContext) -> Result<(), String> {
         self.ticks += 1;
+        let letter = ctx.actor::<Account>("chimes").deposit(1);
+        ctx.outbox().and_then(|outbox| outbox.send(letter)).map_err(|e| e.to_string())
     }
 
     fn stop(&mut self, ctx: &ActorContext) -> Result<bool, String> {
@@ -252,9 +255,13 @@ fn each_deliberate_bug_is_seen_by_its_checker() {
         ("m02", "one-runner", 200),
         ("m03", "fencing", 20),
         ("m04", "one-runner", 4),
+        ("m07", "exactly-once", 20),
         ("m20", "linearizable", 8),
         ("m22", "one-writer", 8),
+        ("m22", "versions", 8),
         ("m23", "deadlines", 4),
+        ("m31", "exactly-once", 20),
+        ("m33", "exactly-once", 20),
     ];
     for (mutant, checker, seeds) in expected {
         quark_core::mutant::activate(mutant);

@@ -1,9 +1,11 @@
 //! Story 30: letters are taken once, wherever a crash cuts in.
 
-use crate::purse::Purse;
+use crate::purse::{self, Purse};
 use futures_util::future::join_all;
 use quark::Client;
+use quark_core::ActorId;
 use quark_sim::{Conditions, Config};
+use quark_testkit::history::WorldEvent;
 use quark_testkit::story::{Scenario, Story};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +26,8 @@ pub const SCENARIO: Scenario = Scenario {
         "outbox.swept",
         "outbox.woken",
         "durable.doubt_resolved",
+        "checked:exactly-once",
+        "checked:conservation",
     ],
     world: |seed| {
         let mut world = Config::new(seed);
@@ -48,6 +52,8 @@ const SETTLED: Duration = Duration::from_secs(90);
 async fn tell(s: Story) {
     s.given("three silos, and purses that give coins to one another");
     s.cluster.start_all(&SILOS).await;
+    let fund = "coins".into();
+    record(&s, WorldEvent::Endowed { fund, total: purse::COINS * PURSES });
     let stop = Arc::new(AtomicBool::new(false));
     let mut givers = Vec::new();
     for number in 0..GIVERS {
@@ -135,6 +141,12 @@ async fn give(s: &Story, client: &Client, number: u64, stop: &AtomicBool) {
     }
 }
 
+fn record(s: &Story, event: WorldEvent) {
+    if let Some(recorder) = s.recorder() {
+        recorder.world(event);
+    }
+}
+
 async fn audit(s: &Story, client: &Client) {
     let mut purses = BTreeMap::new();
     for number in 0..PURSES {
@@ -143,6 +155,9 @@ async fn audit(s: &Story, client: &Client) {
             Err(error) => return s.violated("I7", format!("{} does not serve: {error}", purse(number))),
         };
     }
+    let actor = |key: &String| ActorId::new("purse", key.as_str()).expect("a short key");
+    let parts = purses.iter().map(|(key, purse)| (actor(key), purse.coins())).collect();
+    record(s, WorldEvent::Counted { fund: "coins".into(), parts, settled: true });
     for fault in Purse::faults_among(&purses) {
         s.violated("I3", fault);
     }

@@ -220,7 +220,7 @@ pub fn claimed(key: &str, version: u64, by: &str) -> WorldEvent {
     }
 }
 
-/// An owner places an actor in a view that nobody has said anything of: only for checkers that do not look at views.
+/// An owner places an actor.
 pub fn placed(key: &str, on: &str) -> SiloEvent {
     SiloEvent::Placed { actor: actor(key), on: silo(on) }
 }

@@ -1,10 +1,11 @@
 use super::script::{
     Script, activated, actor, asked, claimed, committed, ended, ms, placed, silo, started, started_at,
-    stored, write_of,
+    stored, view, write_of,
 };
 use super::*;
 use crate::history::{Once, Op, Outcome, Record, ReminderChange, SiloEvent, What};
 use quark::{MissedPolicy, Schedule};
+use quark_core::view::Status;
 use quark_core::wire::IdempotencyKey;
 use quark_core::{Epoch, Version, WallTime};
 use std::time::Duration;
@@ -65,6 +66,8 @@ fn reminded(key: &str, version: u64) -> SiloEvent {
 fn relabelled(silos: [&str; 2], keys: [&str; 2]) -> History {
     let [a, b] = silos;
     let [x, y] = keys;
+    let mut sorted = silos;
+    sorted.sort_unstable();
     Script::new()
         .leased(&silos)
         .at(10)
@@ -79,6 +82,7 @@ fn relabelled(silos: [&str; 2], keys: [&str; 2]) -> History {
         .op(2, x, Op::Read, Outcome::Ok(5))
         .op(3, y, Op::Read, Outcome::Ok(0))
         .at(30)
+        .silo(a, view(1, &sorted.map(|silo| (silo, Status::Active))))
         .silo(a, placed(x, a))
         .world(claimed(x, 1, a))
         .silo(a, activated(x, 1))
