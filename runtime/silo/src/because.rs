@@ -39,6 +39,13 @@ impl Kernel {
         let tell = |name: &str, change| {
             self.observe(|| Event::ReminderAsked { actor, write, name, change });
         };
+        let asked = staging.map(|turn| turn.reminders.cancelled()).unwrap_or_default();
+        // What its author was told, whether or not the commit does it: that it does is what is checked.
+        let is_staged =
+            |name: &str| reminders.is_some_and(|staged| staged.iter().any(|(other, _)| other == name));
+        for name in asked.iter().filter(|name| !is_staged(name)) {
+            tell(name, ReminderChange::Cancelled);
+        }
         let firing = staging.and_then(|turn| turn.reminders.firing());
         for (name, row) in reminders.into_iter().flat_map(Staged::iter) {
             let next = row.map(|row| row.next_due);

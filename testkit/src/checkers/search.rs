@@ -60,10 +60,57 @@ impl<M: Model> Clone for Step<M> {
 
 /// Which slots have happened, and the state then.
 type Explanation<M> = (u64, <M as Model>::State);
-type Slots<M> = [Option<Operation<M>>; SLOTS];
 
 /// Slots are bits.
 const SLOTS: usize = 64;
+
+/// The operations that are open: those that wait for their answer, and those that nobody knows the outcome of.
+struct Slots<M: Model> {
+    operations: [Option<Operation<M>>; SLOTS],
+    /// A bit for each that is taken.
+    taken: u64,
+    /// For an unknown one, the nearest lower slot with an equal one: that happens first, the other's turn adds nothing.
+    elder: [Option<usize>; SLOTS],
+}
+
+impl<M: Model> Slots<M> {
+    fn new() -> Self {
+        Self { operations: std::array::from_fn(|_| None), taken: 0, elder: [None; SLOTS] }
+    }
+
+    /// The slot of an operation that begins; `None` if all are taken.
+    fn open(&mut self, operation: &Operation<M>) -> Option<usize> {
+        let slot = (!self.taken).trailing_zeros() as usize;
+        if slot == SLOTS {
+            return None;
+        }
+        let is_twin = |elder: &usize| self.operations[*elder].as_ref() == Some(operation);
+        self.elder[slot] = (0..slot).rev().find(is_twin).filter(|_| operation.answer.is_none());
+        self.operations[slot] = Some(operation.clone());
+        self.taken |= 1 << slot;
+        Some(slot)
+    }
+
+    fn close(&mut self, slot: usize) {
+        self.operations[slot] = None;
+        self.taken &= !(1 << slot);
+    }
+
+    /// The operations that may happen next.
+    fn next(&self, happened: u64) -> impl Iterator<Item = (usize, &Operation<M>)> {
+        let mut left = self.taken & !happened;
+        std::iter::from_fn(move || {
+            while left != 0 {
+                let slot = left.trailing_zeros() as usize;
+                left &= left - 1;
+                if self.elder[slot].is_none_or(|elder| happened & (1 << elder) != 0) {
+                    return self.operations[slot].as_ref().map(|operation| (slot, operation));
+                }
+            }
+            None
+        })
+    }
+}
 
 /// What a search says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,30 +126,29 @@ pub(super) enum Found {
 
 /// Whether there is one order of the operations that explains every answer.
 pub(super) fn search<M: Model>(model: &M, initial: M::State, steps: &[Step<M>], limits: Limits) -> Found {
-    let mut slots: Slots<M> = std::array::from_fn(|_| None);
+    let mut slots: Slots<M> = Slots::new();
     let mut open: BTreeMap<u64, usize> = BTreeMap::new();
     let mut explanations: BTreeSet<Explanation<M>> = BTreeSet::from([(0, initial)]);
     for step in steps {
         match step {
             Step::Invoke(op_id, operation) => {
-                let Some(slot) = slots.iter().position(Option::is_none) else { return Found::TooWide };
+                let Some(slot) = slots.open(operation) else { return Found::TooWide };
                 if operation.answer.is_some() {
                     open.insert(*op_id, slot);
                 }
-                slots[slot] = Some(operation.clone());
                 if open.len() > limits.width_max {
                     return Found::TooWide;
                 }
             }
             Step::Answer(op_id, at) => {
                 let slot = open.remove(op_id).expect("an answer follows its invocation");
-                let Some(explained) = explain(model, slot, &slots, &explanations, limits) else {
+                let Some(explained) = explain(model, slot, &slots, explanations, limits) else {
                     return Found::TooWide;
                 };
                 if explained.is_empty() {
                     return Found::NoOrder { op_id: *op_id, at: *at };
                 }
-                slots[slot] = None;
+                slots.close(slot);
                 explanations = explained;
             }
         }
@@ -115,22 +161,18 @@ fn explain<M: Model>(
     model: &M,
     slot: usize,
     slots: &Slots<M>,
-    explanations: &BTreeSet<Explanation<M>>,
+    explanations: BTreeSet<Explanation<M>>,
     limits: Limits,
 ) -> Option<BTreeSet<Explanation<M>>> {
     let mut explained = BTreeSet::new();
-    let mut seen = explanations.clone();
     let mut to_do: Vec<Explanation<M>> = explanations.iter().cloned().collect();
+    let mut seen = explanations;
     while let Some((happened, state)) = to_do.pop() {
         if happened & (1 << slot) != 0 {
             explained.insert((happened & !(1 << slot), state));
             continue;
         }
-        for (next, operation) in slots.iter().enumerate() {
-            let Some(operation) = operation else { continue };
-            if happened & (1 << next) != 0 || has_elder_twin(next, operation, happened, slots) {
-                continue;
-            }
+        for (next, operation) in slots.next(happened) {
             let Some(state) = after(model, &state, operation) else { continue };
             let further = (happened | 1 << next, state);
             if !seen.contains(&further) {
@@ -152,12 +194,6 @@ pub(super) fn after<M: Model>(model: &M, state: &M::State, operation: &Operation
         // One that would change nothing need not be tried.
         None => Some(model.apply(state, &operation.op).0).filter(|after| after != state),
     }
-}
-
-/// Of unknown operations that are equal, the one in the lowest slot happens first: the others' turn adds nothing.
-fn has_elder_twin<M: Model>(slot: usize, operation: &Operation<M>, happened: u64, slots: &Slots<M>) -> bool {
-    operation.answer.is_none()
-        && (0..slot).any(|elder| happened & (1 << elder) == 0 && slots[elder].as_ref() == Some(operation))
 }
 
 /// The operations around the one that nothing explains, for people.
