@@ -5,7 +5,7 @@
 //! `durability`, `directory` and `reminders` judge it.
 
 use crate::checkers::{Sample, disagreements, partition_of, standing};
-use crate::history::{History, SiloEvent, What, WorldEvent};
+use crate::history::{Record, SiloEvent, SiloRecord, What, WorldEvent};
 use crate::recorder::{OwnerRow, Recorder};
 use crate::story::Story;
 use futures_util::future::join_all;
@@ -13,7 +13,7 @@ use quark::Failure;
 use quark::rows::RowKind;
 use quark_core::codec::{self, CodecLimits};
 use quark_core::{ActorId, Epoch, SiloId, Version, WallTime};
-use quark_env::store::{Partition, Record, RecordKey};
+use quark_env::store::{Partition, Record as Row, RecordKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,8 +37,7 @@ const SETTLE: Duration = Duration::from_secs(60);
 /// Every actor that the history saw answers; then the silos agree again, and no reminder is overdue.
 pub async fn serve(story: &Story) {
     let Some(recorder) = story.recorder().cloned() else { return };
-    let history = recorder.history();
-    let actors: Vec<ActorId> = seen(&history).into_iter().collect();
+    let actors: Vec<ActorId> = recorder.read(seen).into_iter().collect();
     for some in actors.chunks(AT_ONCE) {
         let asked = some.iter().enumerate().map(|(nth, actor)| ask(story, actor, nth));
         for (actor, failure) in some.iter().zip(join_all(asked).await) {
@@ -48,13 +47,13 @@ pub async fn serve(story: &Story) {
     story.then(format!("{} actors were asked whether they answer", actors.len()));
     let cluster = story.cluster.clone();
     story.eventually("I7", "the silos still agree", CONVERGE_AGAIN, || cluster.has_converged()).await;
-    catch_up(story, &history).await;
+    catch_up(story, &recorder).await;
 }
 
 /// The actors that anybody used, or that were ever active.
-fn seen(history: &History) -> BTreeSet<ActorId> {
+fn seen(records: &[Record]) -> BTreeSet<ActorId> {
     let mut actors = BTreeSet::new();
-    for record in history.records() {
+    for record in records {
         if let What::Silo(r) = &record.what
             && let SiloEvent::Activated { actor, .. } | SiloEvent::Placed { actor, .. } = &r.event
             && !actors.contains(actor)
@@ -103,8 +102,8 @@ fn is_an_answer(failure: &Failure) -> bool {
 }
 
 /// Waits until no reminder is overdue.
-async fn catch_up(story: &Story, history: &History) {
-    let standing: Vec<_> = standing(history).into_keys().collect();
+async fn catch_up(story: &Story, recorder: &Recorder) {
+    let standing: Vec<_> = recorder.read(standing).into_keys().collect();
     if standing.is_empty() || story.cluster.silos().is_empty() {
         return;
     }
@@ -142,24 +141,30 @@ fn samples(story: &Story) -> Vec<Sample> {
 }
 
 fn scan_store(story: &Story, recorder: &Recorder) {
-    let history = recorder.history();
-    let durable = history.silo_records().filter_map(|(_, _, record)| match &record.event {
-        SiloEvent::Activated { actor, epoch } if *epoch > Epoch(0) => Some(actor),
-        _ => None,
-    });
-    for actor in durable.collect::<BTreeSet<_>>() {
-        let rows = ["owner", "state", "mark"].map(|row| peek(&story.world, actor, row));
+    for actor in recorder.read(durable) {
+        let rows = ["owner", "state", "mark"].map(|row| peek(&story.world, &actor, row));
         let version = rows.iter().flatten().map(|record| record.version).max().unwrap_or(Version(0));
         let owner = rows[0].as_ref().and_then(owner_of);
-        recorder.world(WorldEvent::Scanned { actor: actor.clone(), version, owner });
+        recorder.world(WorldEvent::Scanned { actor, version, owner });
     }
 }
 
-fn owner_of(record: &Record) -> Option<(Epoch, SiloId)> {
+/// The durable actors that were ever active.
+fn durable(records: &[Record]) -> BTreeSet<ActorId> {
+    let claimed = records.iter().filter_map(|record| match &record.what {
+        What::Silo(SiloRecord { event: SiloEvent::Activated { actor, epoch }, .. }) => {
+            (*epoch > Epoch(0)).then_some(actor)
+        }
+        _ => None,
+    });
+    claimed.cloned().collect()
+}
+
+fn owner_of(record: &Row) -> Option<(Epoch, SiloId)> {
     let row: OwnerRow = codec::decode(&record.value, CodecLimits::default()).ok()?;
     Some((Epoch(record.version.0), row.silo))
 }
 
-fn peek(world: &quark_sim::WorldHandle, actor: &ActorId, row: &str) -> Option<Record> {
+fn peek(world: &quark_sim::WorldHandle, actor: &ActorId, row: &str) -> Option<Row> {
     world.peek(&RecordKey { partition: Partition(partition_of(actor)), row: row.into() }).ok().flatten()
 }

@@ -3,12 +3,13 @@
 //! A silo's own record carries two times: when it truly happened, and what the silo's clock showed. Checkers order by
 //! position, measure in true time, and compare a silo's deadlines and leases only with that silo's clock.
 
+use crate::checkers::Silos;
 use crate::journal::UserRecord;
 use quark::{LetterId, MissedPolicy, Schedule, SiloStatus};
 use quark_core::view::View;
 use quark_core::wire::{CallId, IdempotencyKey};
 use quark_core::{ActorId, Epoch, Instant, MethodId, SiloId, Version, WallTime, WriteId};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// One thing that happened.
@@ -282,6 +283,32 @@ pub enum WorldEvent {
 pub struct History {
     records: Arc<Vec<Record>>,
     dropped: u64,
+    index: Arc<OnceLock<Index>>,
+}
+
+/// What many checkers look for, found once: a history is larger than any cache.
+#[derive(Debug)]
+struct Index {
+    silos: Silos,
+    clients: Vec<usize>,
+    users: Vec<usize>,
+    worlds: Vec<usize>,
+}
+
+impl Index {
+    fn of(records: &[Record]) -> Self {
+        let mut index =
+            Self { silos: Silos::of(records), clients: Vec::new(), users: Vec::new(), worlds: Vec::new() };
+        for (position, record) in records.iter().enumerate() {
+            match &record.what {
+                What::Silo(_) => {}
+                What::Client(_) => index.clients.push(position),
+                What::User(_) => index.users.push(position),
+                What::World(_) => index.worlds.push(position),
+            }
+        }
+        index
+    }
 }
 
 impl History {
@@ -290,7 +317,7 @@ impl History {
     /// Panics: if a record is earlier than the one before it.
     pub fn new(records: Vec<Record>, dropped: u64) -> Self {
         assert!(records.is_sorted_by_key(|r| r.at), "a history is in order of true time");
-        Self { records: Arc::new(records), dropped }
+        Self { records: Arc::new(records), dropped, index: Arc::default() }
     }
 
     /// All records. Their position is the order in which they happened.
@@ -308,6 +335,20 @@ impl History {
         self.records.last().map_or(Instant::ZERO, |r| r.at)
     }
 
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::of(&self.records))
+    }
+
+    /// What every silo was able to do, and when.
+    pub(crate) fn silos(&self) -> &Silos {
+        &self.index().silos
+    }
+
+    fn at(&self, position: &usize) -> (usize, Instant, &What) {
+        let record = &self.records[*position];
+        (*position, record.at, &record.what)
+    }
+
     /// What silos did: position, true time, record.
     pub fn silo_records(&self) -> impl Iterator<Item = (usize, Instant, &SiloRecord)> {
         self.records.iter().enumerate().filter_map(|(position, r)| match &r.what {
@@ -318,24 +359,24 @@ impl History {
 
     /// What clients did: position, true time, event.
     pub fn client_events(&self) -> impl Iterator<Item = (usize, Instant, &ClientEvent)> {
-        self.records.iter().enumerate().filter_map(|(position, r)| match &r.what {
-            What::Client(event) => Some((position, r.at, event)),
+        self.index().clients.iter().filter_map(|position| match self.at(position) {
+            (position, at, What::Client(event)) => Some((position, at, event)),
             _ => None,
         })
     }
 
     /// What workloads with a vocabulary of their own did: position, true time, record.
     pub fn user_records(&self) -> impl Iterator<Item = (usize, Instant, &UserRecord)> {
-        self.records.iter().enumerate().filter_map(|(position, r)| match &r.what {
-            What::User(record) => Some((position, r.at, record)),
+        self.index().users.iter().filter_map(|position| match self.at(position) {
+            (position, at, What::User(record)) => Some((position, at, record)),
             _ => None,
         })
     }
 
     /// What the world did: position, true time, event.
     pub fn world_events(&self) -> impl Iterator<Item = (usize, Instant, &WorldEvent)> {
-        self.records.iter().enumerate().filter_map(|(position, r)| match &r.what {
-            What::World(event) => Some((position, r.at, event)),
+        self.index().worlds.iter().filter_map(|position| match self.at(position) {
+            (position, at, What::World(event)) => Some((position, at, event)),
             _ => None,
         })
     }

@@ -84,6 +84,18 @@ pub trait Model: Send + Sync + 'static {
         (expected == *answer).then_some(after)
     }
 
+    /// Whether no further operations among `open` can lead from this state to one in which the operation is answered so. The
+    /// search is as right without it, and faster with it: it need not try what is past all hope.
+    fn is_hopeless(
+        &self,
+        _state: &Self::State,
+        _op: &Self::Op,
+        _answer: &Self::Answer,
+        _open: &[&Self::Op],
+    ) -> bool {
+        false
+    }
+
     /// Whether the operation never changes anything: one that nobody was answered is left out of the search.
     fn is_read(&self, _op: &Self::Op) -> bool {
         false

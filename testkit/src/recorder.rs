@@ -193,6 +193,11 @@ impl Recorder {
         History::new(state.records.clone(), state.dropped)
     }
 
+    /// What the records so far say, without a copy of them. The reader must be quick and must not record anything.
+    pub fn read<T>(&self, reader: impl FnOnce(&[Record]) -> T) -> T {
+        reader(&self.state.lock().records)
+    }
+
     /// The history so far; the recorder goes on with an empty one.
     pub fn take_history(&self) -> History {
         let mut state = self.state.lock();

@@ -3,7 +3,6 @@
 //! Demanded once the bound after the last [`WorldEvent::Healed`] is over, or all is quiet. A history that ends before owes
 //! nothing yet.
 
-use super::silos::Silos;
 use super::{Checker, Verdict};
 use crate::history::{ClientEvent, History, Outcome, SiloEvent, WorldEvent};
 use quark_core::view::View;
@@ -50,7 +49,7 @@ impl Checker for Liveness {
 
 /// All silos that run in the end have one view, and it is of them.
 fn check_views(history: &History, verdict: &mut Verdict) {
-    let silos = Silos::of(history);
+    let silos = history.silos();
     let mut running: BTreeMap<SiloId, Option<Arc<View>>> = BTreeMap::new();
     for (_, _, record) in history.silo_records() {
         match &record.event {

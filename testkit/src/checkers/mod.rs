@@ -62,6 +62,7 @@ pub use write_behind::WriteBehindLoss;
 pub(crate) use directory::{Sample, disagreements};
 pub(crate) use partitions::partition_of;
 pub(crate) use reminders::standing;
+pub(crate) use silos::Silos;
 
 use crate::history::{History, WorldEvent};
 use quark_core::Instant;

@@ -8,7 +8,7 @@
 
 use super::partitions::Partitions;
 use super::{Checker, Verdict};
-use crate::history::{History, ReminderChange, SiloEvent, What, WorldEvent};
+use crate::history::{History, Record, ReminderChange, SiloEvent, What, WorldEvent};
 use quark::{MissedPolicy, Schedule};
 use quark_core::{ActorId, Instant, SiloId, WallTime, WriteId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +64,12 @@ impl Checker for Reminders {
 
     fn check(&self, history: &History) -> Verdict {
         let mut verdict = Verdict::default();
-        let diary = Diary::read(history, &mut verdict);
+        // Reminders are not told of without the clocks.
+        let has_any = history.world_events().any(|(_, _, e)| matches!(e, WorldEvent::WallClocks { .. }));
+        if !has_any {
+            return verdict;
+        }
+        let diary = Diary::read(history.records(), &mut verdict);
         let Some(now) = diary.quiet.and_then(|quiet| diary.clocks.truth(quiet)) else { return verdict };
         let allowed = now.0.saturating_sub(ns(self.overdue_max));
         for ((actor, name), live) in &diary.live {
@@ -77,14 +82,14 @@ impl Checker for Reminders {
 }
 
 /// The reminders that the store has in the end.
-pub(crate) fn standing(history: &History) -> BTreeMap<(ActorId, Arc<str>), Live> {
-    Diary::read(history, &mut Verdict::default()).live
+pub(crate) fn standing(records: &[Record]) -> BTreeMap<(ActorId, Arc<str>), Live> {
+    Diary::read(records, &mut Verdict::default()).live
 }
 
 impl Diary {
-    fn read(history: &History, verdict: &mut Verdict) -> Self {
+    fn read(records: &[Record], verdict: &mut Verdict) -> Self {
         let mut diary = Self::default();
-        for record in history.records() {
+        for record in records {
             match &record.what {
                 What::Silo(r) => {
                     diary.clocks.silo(r.silo, record.at, &r.event);

@@ -165,6 +165,11 @@ fn explain<M: Model>(
     limits: Limits,
 ) -> Option<BTreeSet<Explanation<M>>> {
     let mut explained = BTreeSet::new();
+    let sought = slots.operations[slot].as_ref().expect("it is open");
+    let open: Vec<&M::Op> = slots.operations.iter().flatten().map(|operation| &operation.op).collect();
+    let is_hopeless = |state: &M::State| {
+        sought.answer.as_ref().is_some_and(|answer| model.is_hopeless(state, &sought.op, answer, &open))
+    };
     let mut to_do: Vec<Explanation<M>> = explanations.iter().cloned().collect();
     let mut seen = explanations;
     while let Some((happened, state)) = to_do.pop() {
@@ -174,6 +179,9 @@ fn explain<M: Model>(
         }
         for (next, operation) in slots.next(happened) {
             let Some(state) = after(model, &state, operation) else { continue };
+            if next != slot && is_hopeless(&state) {
+                continue;
+            }
             let further = (happened | 1 << next, state);
             if !seen.contains(&further) {
                 seen.insert(further.clone());

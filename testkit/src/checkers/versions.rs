@@ -49,7 +49,7 @@ impl Checker for Versions {
         if !is_watched {
             return verdict;
         }
-        let silos = Silos::of(history);
+        let silos = history.silos();
         let mut chains = Chains::default();
         for record in history.records() {
             match &record.what {
@@ -58,7 +58,7 @@ impl Checker for Versions {
                 }
                 // What was answered from may be gone.
                 What::World(WorldEvent::StoreFailedOver) => chains.forget(),
-                What::Silo(r) => chains.silo(r, record.at, &silos, &mut verdict),
+                What::Silo(r) => chains.silo(r, record.at, silos, &mut verdict),
                 What::World(_) | What::Client(_) | What::User(_) => {}
             }
         }

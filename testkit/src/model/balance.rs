@@ -48,6 +48,17 @@ impl Model for Balance {
         after.map_or((*balance, Shown::Refused(*balance)), |after| (after, Shown::Now(after)))
     }
 
+    fn is_hopeless(&self, balance: &u64, op: &Op, answer: &Shown, open: &[&Op]) -> bool {
+        // What only grows never comes back.
+        let only_grows = !open.iter().any(|op| matches!(op, Op::Take(_)));
+        let before = match (op, answer) {
+            (Op::Add(amount), Shown::Now(shown)) => shown.saturating_sub(*amount),
+            (Op::Read, Shown::Now(shown)) | (_, Shown::Refused(shown)) => *shown,
+            (Op::Take(_), Shown::Now(_)) => return false,
+        };
+        only_grows && *balance > before
+    }
+
     fn is_read(&self, op: &Op) -> bool {
         *op == Op::Read
     }
