@@ -1,6 +1,6 @@
 //! Running stories from a command line: all of them over a range of seeds, or one again to read it.
 
-use crate::{corpus, stories};
+use crate::{corpus, meters, stories};
 use quark_testkit::case::Case;
 use quark_testkit::runner::{self, Report};
 use quark_testkit::story::Scenario;
@@ -127,7 +127,11 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
     }
     let mut reports = reports.into_inner().expect("no panic while held");
     reports.sort_by_key(|(name, report)| (*name, report.seed));
-    let unreached = unreached(&stories, &before, plan);
+    let mut unreached = unreached(&stories, &before, plan);
+    if plan.seeds.end - plan.seeds.start >= SEEDS_FOR_PROBES && !stop.load(Ordering::Relaxed) {
+        let seeds = plan.seeds.end - plan.seeds.start;
+        unreached.extend(meters::starved(&stories, &meters::of(&reports), seeds));
+    }
     let reached = reached(&before);
     let wall = clock.elapsed();
     if plan.json {
@@ -159,7 +163,7 @@ fn unreached(stories: &[Scenario], before: &BTreeMap<&'static str, u64>, plan: &
     stories
         .iter()
         .flat_map(|s| s.sometimes.iter().map(|probe| (s.name, *probe)))
-        .filter(|(_, probe)| !hit(probe))
+        .filter(|(_, probe)| !probe.starts_with(meters::PREFIX) && !hit(probe))
         .map(|(story, probe)| format!("{story}: {probe}"))
         .collect()
 }
@@ -191,7 +195,7 @@ fn print_json(
         "{}",
         json!({
             "stories": stories.len(), "runs": reports.len(), "failures": failures,
-            "probes_reached": reached, "unreached": unreached,
+            "probes_reached": reached, "unreached": unreached, "examined": meters::of(reports),
             "simulated_s": simulated(reports).as_secs(),
             "delivered": reports.iter().map(|(_, r)| r.delivered).sum::<u64>(),
         })
@@ -231,6 +235,10 @@ fn print_summary(
         println!("never reached by {probe}: the story has not run");
     }
     let simulated = simulated(reports);
+    println!();
+    for line in meters::lines(&meters::of(reports)) {
+        println!("examined  {line}");
+    }
     println!();
     println!("{reached} probes of rare paths were reached");
     println!(

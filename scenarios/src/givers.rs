@@ -1,8 +1,10 @@
 //! Purses that give coins to one another by letter, and the audit of what became of them.
 
-use crate::purse::Purse;
+use crate::purse::{self, Purse};
 use futures_util::future::join_all;
 use quark::Client;
+use quark_core::ActorId;
+use quark_testkit::history::WorldEvent;
 use quark_testkit::story::Tale;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use tokio::sync::oneshot;
 
 const PURSES: u64 = 6;
 const GIVERS: u64 = 4;
+/// What all coins together are called in the history.
+const FUND: &str = "coins";
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// Clients at work.
@@ -23,6 +27,7 @@ pub struct Givers {
 impl Givers {
     /// Starts them.
     pub async fn start(s: &Tale) -> Self {
+        record(s, WorldEvent::Endowed { fund: FUND.into(), total: purse::COINS * PURSES });
         let stop = Arc::new(AtomicBool::new(false));
         let mut ended = Vec::new();
         for number in 0..GIVERS {
@@ -68,6 +73,12 @@ async fn give(s: &Tale, client: &Client, number: u64, stop: &AtomicBool) {
     }
 }
 
+fn record(s: &Tale, event: WorldEvent) {
+    if let Some(recorder) = s.recorder() {
+        recorder.world(event);
+    }
+}
+
 /// Every letter has been taken once, in its order, and no coin is gone or new.
 pub async fn audit(s: &Tale) {
     let client = s.stage.client("client-givers-auditor").await;
@@ -78,6 +89,9 @@ pub async fn audit(s: &Tale) {
             Err(error) => return s.violated("I7", format!("{} does not serve: {error}", purse(number))),
         };
     }
+    let actor = |key: &String| ActorId::new("purse", key.as_str()).expect("a short key");
+    let parts = purses.iter().map(|(key, purse)| (actor(key), purse.coins())).collect();
+    record(s, WorldEvent::Counted { fund: FUND.into(), parts, settled: true });
     for fault in Purse::faults_among(&purses) {
         s.violated("I3", fault);
     }

@@ -10,6 +10,7 @@ pub mod diary;
 pub mod givers;
 pub mod inside;
 pub mod insisters;
+pub mod meters;
 pub mod purse;
 pub mod search;
 pub mod shrink;

@@ -3,11 +3,14 @@
 //! A silo's own record carries two times: when it truly happened, and what the silo's clock showed. Checkers order by
 //! position, measure in true time, and compare a silo's deadlines and leases only with that silo's clock.
 
-use quark::SiloStatus;
+use crate::checkers::Silos;
+use crate::journal::UserRecord;
+use quark::{LetterId, MissedPolicy, Schedule, SiloStatus};
 use quark_core::view::View;
-use quark_core::wire::CallId;
-use quark_core::{ActorId, Epoch, Instant, MethodId, SiloId, SiloName, Version, WriteId};
-use std::sync::Arc;
+use quark_core::wire::{CallId, IdempotencyKey};
+use quark_core::{ActorId, Epoch, Instant, MethodId, SiloId, SiloName, Version, WallTime, WriteId};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -25,6 +28,8 @@ pub enum What {
     Silo(SiloRecord),
     /// A client did something.
     Client(ClientEvent),
+    /// A workload with a vocabulary of its own did something.
+    User(UserRecord),
     /// The world did something, or was asked about something.
     World(WorldEvent),
 }
@@ -64,6 +69,10 @@ pub enum SiloEvent {
     TurnStarted(TurnStarted),
     /// A turn ended.
     TurnEnded { actor: ActorId, epoch: Epoch, caller: SiloId, call: CallId, exclusive: bool },
+    /// A commit is about to be asked for.
+    CommitAsked(CommitAsked),
+    /// What the commit that has just been asked for does to a reminder.
+    ReminderAsked { actor: ActorId, write: WriteId, name: Arc<str>, change: ReminderChange },
     /// A durable turn's commit was acknowledged by the store.
     Committed { actor: ActorId, epoch: Epoch, version: Version },
     /// A stale activation was stopped from committing.
@@ -78,12 +87,43 @@ pub enum SiloEvent {
     DeadLettered { actor: Option<ActorId>, reason: Arc<str> },
 }
 
+/// A commit that is asked for: the fields of [`quark::Event::CommitAsked`].
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs, reason = "the fields of the event, documented there")]
+pub struct CommitAsked {
+    pub actor: ActorId,
+    pub epoch: Epoch,
+    pub write: WriteId,
+    pub after: Version,
+    pub once: Option<Once>,
+    pub withdrawn: Arc<[LetterId]>,
+}
+
+/// The owned mirror of [`quark::Once`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[allow(missing_docs, reason = "as the event's, documented there")]
+pub enum Once {
+    Key(IdempotencyKey),
+    Letter { from: ActorId, id: LetterId },
+}
+
+/// The owned mirror of [`quark::ReminderChange`].
+#[derive(Clone, PartialEq, Debug)]
+#[allow(missing_docs, reason = "as the event's, documented there")]
+pub enum ReminderChange {
+    Set { schedule: Arc<Schedule>, policy: MissedPolicy, next: WallTime },
+    Fired { due: WallTime, missed: u64, next: Option<WallTime> },
+    Skipped { next: Option<WallTime> },
+    Cancelled,
+}
+
 /// A turn's beginning: the fields of [`quark::Event::TurnStarted`].
 #[derive(Clone, PartialEq, Debug)]
 #[allow(missing_docs, reason = "the fields of the event, documented there")]
 pub struct TurnStarted {
     pub actor: ActorId,
     pub epoch: Epoch,
+    pub version: Version,
     pub method: MethodId,
     pub caller: SiloId,
     pub call: CallId,
@@ -178,8 +218,62 @@ pub enum WorldEvent {
         write_id: WriteId,
         /// The rows written.
         puts: Vec<Arc<str>>,
+        /// The rows deleted.
+        deletes: Vec<Arc<str>>,
         /// If it claims an actor: the epoch it takes, and for whom.
         claim: Option<(Epoch, SiloId)>,
+    },
+    /// A replica took the store over: commits of the last moments before, acknowledged or not, may be gone.
+    StoreFailedOver,
+    /// What time it truly is, and how far ahead of that the silos' wall clocks are.
+    WallClocks {
+        /// The true time of day.
+        truth: WallTime,
+        /// How far the clock is ahead that is furthest ahead; zero if none is.
+        most: Duration,
+        /// The same of all clocks but that one: of three or more clocks one that is wrong is outvoted.
+        second: Duration,
+    },
+    /// Where a silo says that actors live: those it hosts, and those of the ranges that it owns.
+    DirectorySampled {
+        /// Which silo.
+        silo: SiloId,
+        /// The actors that are active there.
+        hosts: Arc<[ActorId]>,
+        /// The entries of its ranges: who lives where.
+        entries: Arc<[(ActorId, SiloId)]>,
+    },
+    /// After all was healed an actor was asked whether it answers.
+    Served {
+        /// Which.
+        actor: ActorId,
+        /// Why it did not; `None` if it did.
+        failure: Option<Arc<str>>,
+    },
+    /// What the store has of an actor, after all was healed.
+    Scanned {
+        /// Which.
+        actor: ActorId,
+        /// The newest version among its owner row, state and mark; 0 if it has none of them.
+        version: Version,
+        /// Its owner row: the epoch, and who took it.
+        owner: Option<(Epoch, SiloId)>,
+    },
+    /// A fund is known to have so much in it from now on, spread over any number of actors.
+    Endowed {
+        /// Names the fund.
+        fund: Arc<str>,
+        /// How much there is of it.
+        total: u64,
+    },
+    /// All that there is of a fund was counted, actor by actor.
+    Counted {
+        /// Names the fund.
+        fund: Arc<str>,
+        /// Who had how much.
+        parts: Arc<[(ActorId, u64)]>,
+        /// Whether nothing of it can have been under way between two of them.
+        settled: bool,
     },
     /// From now on the story does what this promise excludes (two clock rates 10 % apart, a store that forgets):
     /// violations of it count as waived.
@@ -196,6 +290,32 @@ pub enum WorldEvent {
 pub struct History {
     records: Arc<Vec<Record>>,
     dropped: u64,
+    index: Arc<OnceLock<Index>>,
+}
+
+/// What many checkers look for, found once: a history is larger than any cache.
+#[derive(Debug)]
+struct Index {
+    silos: Silos,
+    clients: Vec<usize>,
+    users: Vec<usize>,
+    worlds: Vec<usize>,
+}
+
+impl Index {
+    fn of(records: &[Record]) -> Self {
+        let mut index =
+            Self { silos: Silos::of(records), clients: Vec::new(), users: Vec::new(), worlds: Vec::new() };
+        for (position, record) in records.iter().enumerate() {
+            match &record.what {
+                What::Silo(_) => {}
+                What::Client(_) => index.clients.push(position),
+                What::User(_) => index.users.push(position),
+                What::World(_) => index.worlds.push(position),
+            }
+        }
+        index
+    }
 }
 
 impl History {
@@ -204,7 +324,7 @@ impl History {
     /// Panics: if a record is earlier than the one before it.
     pub fn new(records: Vec<Record>, dropped: u64) -> Self {
         assert!(records.is_sorted_by_key(|r| r.at), "a history is in order of true time");
-        Self { records: Arc::new(records), dropped }
+        Self { records: Arc::new(records), dropped, index: Arc::default() }
     }
 
     /// All records. Their position is the order in which they happened.
@@ -222,6 +342,20 @@ impl History {
         self.records.last().map_or(Instant::ZERO, |r| r.at)
     }
 
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| Index::of(&self.records))
+    }
+
+    /// What every silo was able to do, and when.
+    pub(crate) fn silos(&self) -> &Silos {
+        &self.index().silos
+    }
+
+    fn at(&self, position: &usize) -> (usize, Instant, &What) {
+        let record = &self.records[*position];
+        (*position, record.at, &record.what)
+    }
+
     /// What silos did: position, true time, record.
     pub fn silo_records(&self) -> impl Iterator<Item = (usize, Instant, &SiloRecord)> {
         self.records.iter().enumerate().filter_map(|(position, r)| match &r.what {
@@ -232,16 +366,24 @@ impl History {
 
     /// What clients did: position, true time, event.
     pub fn client_events(&self) -> impl Iterator<Item = (usize, Instant, &ClientEvent)> {
-        self.records.iter().enumerate().filter_map(|(position, r)| match &r.what {
-            What::Client(event) => Some((position, r.at, event)),
+        self.index().clients.iter().filter_map(|position| match self.at(position) {
+            (position, at, What::Client(event)) => Some((position, at, event)),
+            _ => None,
+        })
+    }
+
+    /// What workloads with a vocabulary of their own did: position, true time, record.
+    pub fn user_records(&self) -> impl Iterator<Item = (usize, Instant, &UserRecord)> {
+        self.index().users.iter().filter_map(|position| match self.at(position) {
+            (position, at, What::User(record)) => Some((position, at, record)),
             _ => None,
         })
     }
 
     /// What the world did: position, true time, event.
     pub fn world_events(&self) -> impl Iterator<Item = (usize, Instant, &WorldEvent)> {
-        self.records.iter().enumerate().filter_map(|(position, r)| match &r.what {
-            What::World(event) => Some((position, r.at, event)),
+        self.index().worlds.iter().filter_map(|position| match self.at(position) {
+            (position, at, What::World(event)) => Some((position, at, event)),
             _ => None,
         })
     }

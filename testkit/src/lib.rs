@@ -3,10 +3,13 @@
 
 pub mod case;
 pub mod checkers;
+pub mod epilogue;
 pub mod golden;
 pub mod history;
+pub mod journal;
 pub mod machine;
 pub mod minimise;
+pub mod model;
 pub mod recorder;
 pub mod runner;
 pub mod scene;

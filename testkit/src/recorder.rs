@@ -1,6 +1,12 @@
 //! Writes the history of a run down, from every side that can see it.
 
-use crate::history::{ClientEvent, History, Record, SiloEvent, SiloRecord, TurnStarted, What, WorldEvent};
+use crate::checkers::Checker;
+use crate::history::{
+    ClientEvent, CommitAsked, History, Once, Record, ReminderChange, SiloEvent, SiloRecord, TurnStarted,
+    What, WorldEvent,
+};
+use crate::journal::{Journal, UserRecord};
+use crate::model::Model;
 use parking_lot::Mutex;
 use quark::{Event, Observer, SiloStatus};
 use quark_core::codec::{self, CodecLimits};
@@ -12,6 +18,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Tells true time, which no silo knows.
 pub type TrueTime = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -23,6 +30,10 @@ pub struct Recorder {
     records_max: usize,
     /// Whether the silos are in a simulated world.
     is_simulated: AtomicBool,
+    /// The clocks of the simulated world.
+    world: Option<WorldHandle>,
+    /// The checkers of the journals that write into this history.
+    checkers: Mutex<Vec<Arc<dyn Checker>>>,
 }
 
 #[derive(Default)]
@@ -38,18 +49,24 @@ struct State {
     texts: BTreeSet<Arc<str>>,
     /// So are views: every silo installs the same ones. A thousand silos that all kept their own were gigabytes.
     views: BTreeMap<ViewVersion, Arc<View>>,
+    /// What was last written down of the wall clocks: the furthest ahead, and the second.
+    clocks: Option<(Duration, Duration)>,
 }
 
 /// About 250 MB: a story that needs more should be two stories.
 const RECORDS_MAX: usize = 1 << 20;
+/// A change of a clock by less is none.
+const CLOCKS_NEWS: Duration = Duration::from_millis(1);
+/// For so many seconds a silo goes by what another has told it of the time.
+const CARRIED_S: u64 = 60;
 /// Free text beyond this is kept without looking for its twin.
 const TEXTS_MAX: usize = 1024;
 
 /// The first fields of the row that fences an actor, as the silo writes it. Its epoch is the row's version.
 #[derive(Deserialize)]
-struct OwnerRow {
+pub(crate) struct OwnerRow {
     _claims: u64,
-    silo: SiloId,
+    pub silo: SiloId,
 }
 
 impl Recorder {
@@ -60,19 +77,25 @@ impl Recorder {
 
     /// A recorder that counts what comes after its first `records_max` records, and does not keep it.
     pub fn bounded(now_true: TrueTime, records_max: usize) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::over(now_true, records_max, None))
+    }
+
+    fn over(now_true: TrueTime, records_max: usize, world: Option<WorldHandle>) -> Self {
+        Self {
             now_true,
             state: Mutex::default(),
             records_max,
-            is_simulated: AtomicBool::new(false),
-        })
+            is_simulated: AtomicBool::new(world.is_some()),
+            world,
+            checkers: Mutex::default(),
+        }
     }
 
     /// A recorder in a simulated world, which also watches its store.
     pub fn of_world(world: &WorldHandle) -> Arc<Self> {
         let clock = world.clone();
-        let recorder = Self::new(Arc::new(move || clock.now_true()));
-        recorder.is_simulated.store(true, Ordering::Relaxed);
+        let now_true: TrueTime = Arc::new(move || clock.now_true());
+        let recorder = Arc::new(Self::over(now_true, RECORDS_MAX, Some(world.clone())));
         let watcher = recorder.clone();
         world.watch_commits(move |commit| watcher.committed(commit));
         recorder
@@ -86,6 +109,56 @@ impl Recorder {
     /// The world did something.
     pub fn world(&self, event: WorldEvent) {
         self.append((self.now_true)(), What::World(event));
+    }
+
+    /// Opens a journal in which a workload of this model writes its operations down; whoever checks the history with
+    /// [`Recorder::checkers`] holds them against the model.
+    pub fn journal<M: Model>(self: &Arc<Self>, name: &str, model: M) -> Journal<M> {
+        let journal = Journal::new(name, model, self.clone());
+        self.checkers.lock().push(journal.checker());
+        journal
+    }
+
+    /// One more checker for this history.
+    pub fn add_checker(&self, checker: Arc<dyn Checker>) {
+        self.checkers.lock().push(checker);
+    }
+
+    /// The checkers of what was written by journals.
+    pub fn checkers(&self) -> Vec<Box<dyn Checker>> {
+        self.checkers.lock().iter().map(|checker| Box::new(checker.clone()) as Box<dyn Checker>).collect()
+    }
+
+    /// A workload did something of its own kind.
+    pub(crate) fn user(&self, record: UserRecord) {
+        self.append((self.now_true)(), What::User(record));
+    }
+
+    /// Writes down how wrong the wall clocks are, if that has changed: reminders are judged by it. Nothing outside of a
+    /// simulation.
+    pub fn clocks(&self) {
+        let Some(world) = &self.world else { return };
+        let silos: Vec<SiloName> = self.state.lock().newest.keys().copied().collect();
+        let nodes = silos.iter().filter_map(|name| world.node(name.as_str()));
+        // What others have said of the time is carried on by a clock that may be fast.
+        let mut fastest_ppm = 0;
+        let mut ahead: Vec<i64> = Vec::new();
+        for node in nodes {
+            fastest_ppm = fastest_ppm.max(world.clock_rate(node));
+            ahead.push(world.wall_offset_ns(node).max(0));
+        }
+        let carried = Duration::from_micros(fastest_ppm.unsigned_abs().saturating_mul(CARRIED_S));
+        ahead.sort_unstable_by(|a, b| b.cmp(a));
+        let nth =
+            |n: usize| Duration::from_nanos(ahead.get(n).copied().unwrap_or(0).unsigned_abs()) + carried;
+        let (most, second) = (nth(0), nth(1));
+        let is_news =
+            |(m, s): (Duration, Duration)| most.abs_diff(m) > CLOCKS_NEWS || second.abs_diff(s) > CLOCKS_NEWS;
+        if !self.state.lock().clocks.is_none_or(is_news) {
+            return;
+        }
+        self.state.lock().clocks = Some((most, second));
+        self.world(WorldEvent::WallClocks { truth: world.true_wall(), most, second });
     }
 
     /// The silo of this name loses power. Nothing, if no silo of this name has been heard of. In a simulated world, to be
@@ -127,6 +200,11 @@ impl Recorder {
         History::new(state.records.clone(), state.dropped)
     }
 
+    /// What the records so far say, without a copy of them. The reader must be quick and must not record anything.
+    pub fn read<T>(&self, reader: impl FnOnce(&[Record]) -> T) -> T {
+        reader(&self.state.lock().records)
+    }
+
     /// The history so far; the recorder goes on with an empty one.
     pub fn take_history(&self) -> History {
         let mut state = self.state.lock();
@@ -152,6 +230,10 @@ impl Recorder {
             Op::Put { row, .. } => Some(row.clone()),
             _ => None,
         };
+        let deletes = |op: &Op| match op {
+            Op::Delete { row } => Some(row.clone()),
+            _ => None,
+        };
         let claim = commit.batch.ops.iter().find_map(|op| match op {
             Op::Put { row, value } if &**row == "owner" => {
                 codec::decode::<OwnerRow>(value, CodecLimits::default()).ok()
@@ -164,6 +246,7 @@ impl Recorder {
             version: commit.version,
             write_id: commit.batch.write_id,
             puts: commit.batch.ops.iter().filter_map(puts).collect(),
+            deletes: commit.batch.ops.iter().filter_map(deletes).collect(),
             claim: claim.map(|row| (Epoch(commit.version.0), row.silo)),
         };
         self.append(Instant(commit.at_ns), What::World(event));
@@ -192,11 +275,22 @@ impl Recorder {
             Event::Deactivated { actor, epoch, reason } => {
                 SiloEvent::Deactivated { actor: actor.clone(), epoch, reason: self.text(reason) }
             }
-            Event::TurnStarted { actor, epoch, method, caller, call, exclusive, order, deadline } => {
+            Event::TurnStarted {
+                actor,
+                epoch,
+                version,
+                method,
+                caller,
+                call,
+                exclusive,
+                order,
+                deadline,
+            } => {
                 let actor = actor.clone();
                 SiloEvent::TurnStarted(TurnStarted {
                     actor,
                     epoch,
+                    version,
                     method,
                     caller,
                     call,
@@ -207,6 +301,18 @@ impl Recorder {
             }
             Event::TurnEnded { actor, epoch, caller, call, exclusive } => {
                 SiloEvent::TurnEnded { actor: actor.clone(), epoch, caller, call, exclusive }
+            }
+            Event::CommitAsked { actor, epoch, write, after, once, withdrawn } => {
+                let once = once.map(|once| match once {
+                    quark::Once::Key(key) => Once::Key(key),
+                    quark::Once::Letter { from, id } => Once::Letter { from: from.clone(), id },
+                });
+                let (actor, withdrawn) = (actor.clone(), withdrawn.into());
+                SiloEvent::CommitAsked(CommitAsked { actor, epoch, write, after, once, withdrawn })
+            }
+            Event::ReminderAsked { actor, write, name, change } => {
+                let (actor, name) = (actor.clone(), self.text(name));
+                SiloEvent::ReminderAsked { actor, write, name, change: owned_change(change) }
             }
             Event::Committed { actor, epoch, version } => {
                 SiloEvent::Committed { actor: actor.clone(), epoch, version }
@@ -247,8 +353,22 @@ impl Recorder {
     }
 }
 
+fn owned_change(change: quark::ReminderChange<'_>) -> ReminderChange {
+    match change {
+        quark::ReminderChange::Set { schedule, policy, next } => {
+            ReminderChange::Set { schedule: Arc::new(schedule.clone()), policy, next }
+        }
+        quark::ReminderChange::Fired { due, missed, next } => ReminderChange::Fired { due, missed, next },
+        quark::ReminderChange::Skipped { next } => ReminderChange::Skipped { next },
+        quark::ReminderChange::Cancelled => ReminderChange::Cancelled,
+    }
+}
+
 impl Observer for Recorder {
     fn event(&self, silo: SiloId, at: Instant, event: Event<'_>) {
+        if matches!(event, Event::ReminderAsked { .. }) {
+            self.clocks();
+        }
         let event = self.owned(event);
         let now = (self.now_true)();
         {

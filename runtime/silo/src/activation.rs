@@ -14,7 +14,7 @@ use quark_core::directory::Registration;
 use quark_core::lifecycle::{self, State};
 use quark_core::mailbox::Mailbox;
 use quark_core::turn::Turn;
-use quark_core::{ActorId, Epoch, Instant};
+use quark_core::{ActorId, Epoch, Instant, Version};
 use quark_env::Clock;
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub(crate) struct Activation {
     /// Whether the store is owed a commit.
     pub unsaved: Unsaved,
     epoch: AtomicU64,
+    /// What of the actor's partition it has seen. For whoever watches; no decision reads it.
+    version: AtomicU64,
     born: Instant,
     /// It has lived for long enough that nothing sent before its birth can still be under way.
     settled: AtomicBool,
@@ -92,6 +94,7 @@ impl Activation {
             timers: TimerTable::new(clockwork),
             unsaved: Unsaved::default(),
             epoch: AtomicU64::new(0),
+            version: AtomicU64::new(0),
             born: now,
             settled: AtomicBool::new(false),
             used_at: AtomicU64::new(now.0),
@@ -107,6 +110,16 @@ impl Activation {
 
     pub fn set_epoch(&self, epoch: Epoch) {
         self.epoch.store(epoch.0, Ordering::Release);
+    }
+
+    /// The version of the last commit that it knows to have happened, its claim included; 0 if it has made none.
+    pub fn version(&self) -> Version {
+        Version(self.version.load(Ordering::Relaxed))
+    }
+
+    /// Its claim knows of this version.
+    pub fn has_seen(&self, version: Version) {
+        self.version.store(version.0, Ordering::Relaxed);
     }
 
     pub fn touch(&self, now: Instant) {

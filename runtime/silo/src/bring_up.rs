@@ -63,6 +63,7 @@ impl Kernel {
                 .await
                 .map_err(|e| Ended::Failed(e.into_failure(&activation.id)))?;
             activation.set_epoch(claim.epoch);
+            activation.has_seen(claim.version());
             (state, slots) = (found, std::mem::take(&mut claim.slots));
             // SAFETY: the turn is held exclusively from the activation's creation until it is ready.
             unsafe { activation.body.exclusive() }.1.claim = Some(claim);

@@ -8,6 +8,7 @@
 //! The `state` row says which version of its schema it has (`stored.rs`). An earlier one is upgraded in memory when it is
 //! loaded; the next commit writes it anew. A newer one is refused before anything is written.
 
+use crate::because::Because;
 use crate::error::Failure;
 use crate::inbox::{self, Inbox};
 use crate::kernel::Kernel;
@@ -92,6 +93,12 @@ struct Pending {
 }
 
 impl Claim {
+    /// The version of its last commit that is known to have happened, the claim included.
+    pub fn version(&self) -> Version {
+        let written = [self.state_version, self.mark_version].into_iter().flatten();
+        written.fold(self.owner_version, Version::max)
+    }
+
     /// The row that makes this activation the owner, and the version that it gave it.
     pub fn owner_row(&self) -> (RecordKey, Version) {
         (RecordKey { partition: self.partition.clone(), row: OWNER.into() }, self.owner_version)
@@ -287,6 +294,7 @@ impl Kernel {
         image: Image,
         ops: Vec<Op>,
         deadline: Instant,
+        because: Because<'_>,
     ) -> Result<Option<Version>, CommitError> {
         // It decides what this one has to expect. Whatever becomes of it, this one has not happened.
         self.settle(actor, claim, deadline).await.map_err(|error| match error {
@@ -321,6 +329,7 @@ impl Kernel {
                 };
             }
         }
+        self.observe_asked(actor, claim, batch.write_id, &because);
         claim.pending = Some(match unchanged {
             true => Pending {
                 batch: batch.put(MARK, Bytes::new()),

@@ -19,9 +19,12 @@ use quark_core::{MethodId, mutant, reached};
 use quark_env::store::StoreError;
 use std::sync::Arc;
 
+/// The number of the method by which an actor is asked whether it answers. No actor has a method of so small a number.
+pub(crate) const PING: MethodId = MethodId(4);
+
 /// Whether this is none of an actor's own methods. Each of them is an exclusive turn, and no client may ask for it.
 pub(crate) fn is_errand(method: MethodId) -> bool {
-    matches!(method, FIRE | DELIVER | SWEEP | AUDIT)
+    matches!(method, FIRE | DELIVER | SWEEP | AUDIT | PING)
 }
 
 /// Whether the errand's turn has an effect that is to happen once, whenever the actor's kind is committed otherwise.
@@ -35,6 +38,9 @@ pub(crate) async fn run(
     activation: &Arc<Activation>,
     message: &Message,
 ) -> (Ended, After) {
+    if message.method == PING {
+        return (Ended::Ok(Bytes::new()), After::Keep);
+    }
     if !activation.kind.durable {
         let kind = activation.id.kind();
         let reason = format!("`{kind}` is not durable: it has no reminders, and cannot remember letters");

@@ -2,6 +2,7 @@
 
 use crate::activation::Activation;
 use crate::actor::{Access, Dispatch, MethodError, MethodResult, Save};
+use crate::because::Because;
 use crate::caller::Scope;
 use crate::context::ActorContext;
 use crate::durable::CommitError;
@@ -10,7 +11,7 @@ use crate::error::Failure;
 use crate::guarded::{Guarded, Stopped};
 use crate::kernel::Kernel;
 use crate::message::{Ended, Message, ReplyTo};
-use crate::observer::Event;
+use crate::observer::{Event, Once};
 use crate::saving::Lent;
 use crate::staging::Staging;
 use crate::stored::cannot_be_stored;
@@ -131,6 +132,7 @@ pub(crate) async fn take_turn(
         kernel.observe(|| Event::TurnStarted {
             actor: &activation.id,
             epoch: activation.epoch(),
+            version: activation.version(),
             method: message.method,
             caller,
             call,
@@ -169,6 +171,9 @@ pub(crate) async fn take_turn(
     if let Some(lent) = &lent {
         let claim = lent.take_back();
         left_under_way = claim.is_none();
+        if let Some(claim) = &claim {
+            activation.has_seen(claim.version());
+        }
         // SAFETY: it was lent to an exclusive turn, and this task still holds it; the handler is gone.
         unsafe { activation.body.exclusive() }.1.claim = claim;
     }
@@ -386,7 +391,16 @@ pub(crate) async fn commit(
         .put_in_index(&index, message.deadline)
         .await
         .map_err(|error| error.into_failure(&activation.id))?;
-    match kernel.commit_turn(&activation.id, claim, image, ops, message.deadline).await {
+    let letter = mail.taken().map(|(from, id)| Once::Letter { from, id });
+    let because = Because {
+        once: letter.or(message.idempotency.filter(|_| taken.is_some()).map(Once::Key)),
+        withdrawn: mail.withdrawn(),
+        reminders: Some(&staged),
+        staging,
+    };
+    let committed = kernel.commit_turn(&activation.id, claim, image, ops, message.deadline, because).await;
+    activation.has_seen(claim.version());
+    match committed {
         Ok(_) => {
             activation.owes_nothing();
             if let Some(taken) = taken {
@@ -424,7 +438,10 @@ pub(crate) async fn save_state(
     let body = body.as_ref().expect("a turn runs only after the body is in place");
     let claim = holding.claim.as_mut().expect("an activation whose state is stored holds a claim");
     let image = body.image(&claim.slots).map_err(CommitError::Unfit)?;
-    kernel.commit_turn(&activation.id, claim, image, Vec::new(), deadline).await?;
+    let because = Because::default();
+    let committed = kernel.commit_turn(&activation.id, claim, image, Vec::new(), deadline, because).await;
+    activation.has_seen(claim.version());
+    committed?;
     activation.owes_nothing();
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! What a silo tells whoever watches it: checkers in a simulation, an audit log in production.
 
+use crate::outbox::LetterId;
+use quark_core::schedule::{MissedPolicy, Schedule};
 use quark_core::view::View;
-use quark_core::wire::CallId;
-use quark_core::{ActorId, Epoch, Instant, MethodId, SiloId, Version};
+use quark_core::wire::{CallId, IdempotencyKey};
+use quark_core::{ActorId, Epoch, Instant, MethodId, SiloId, Version, WallTime, WriteId};
 use quark_env::store::Partition;
 use std::sync::Arc;
 
@@ -63,6 +65,9 @@ pub enum Event<'a> {
         actor: &'a ActorId,
         /// The activation's fencing number.
         epoch: Epoch,
+        /// What of the actor's partition the activation has seen: the version of its last commit that it knows to have
+        /// happened, its claim included. 0 if the kind is not durable.
+        version: Version,
         /// The method.
         method: MethodId,
         /// The silo or client that made the call.
@@ -88,6 +93,32 @@ pub enum Event<'a> {
         call: CallId,
         /// Whether it ran alone.
         exclusive: bool,
+    },
+    /// A commit of an actor is about to be asked for. Whether it takes effect, its `write` tells, in the store.
+    CommitAsked {
+        /// The actor.
+        actor: &'a ActorId,
+        /// The activation's fencing number.
+        epoch: Epoch,
+        /// The attempt. It stays the same however often the store has to be asked.
+        write: WriteId,
+        /// The version of the actor's partition that it rests on.
+        after: Version,
+        /// What must take effect once, and does with this commit.
+        once: Option<Once<'a>>,
+        /// Letters that the turn gives up.
+        withdrawn: &'a [LetterId],
+    },
+    /// What the commit that has just been asked for does to a reminder of its actor.
+    ReminderAsked {
+        /// The actor.
+        actor: &'a ActorId,
+        /// The commit.
+        write: WriteId,
+        /// The reminder.
+        name: &'a str,
+        /// What becomes of it.
+        change: ReminderChange<'a>,
     },
     /// A durable turn's commit was acknowledged by the store.
     Committed {
@@ -139,4 +170,48 @@ pub enum Event<'a> {
         /// Why.
         reason: &'a str,
     },
+}
+
+/// What takes effect once at most, whatever is repeated (promise P5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Once<'a> {
+    /// A call with this idempotency key.
+    Key(IdempotencyKey),
+    /// A letter.
+    Letter {
+        /// Its sender.
+        from: &'a ActorId,
+        /// Its name among its sender's.
+        id: LetterId,
+    },
+}
+
+/// What a commit does to a reminder (promise P14).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum ReminderChange<'a> {
+    /// It is set, or set anew in another way.
+    Set {
+        /// When it is due.
+        schedule: &'a Schedule,
+        /// What becomes of missed occurrences.
+        policy: MissedPolicy,
+        /// The first occurrence.
+        next: WallTime,
+    },
+    /// The turn ran for an occurrence of it.
+    Fired {
+        /// Which.
+        due: WallTime,
+        /// How many others are not fired because of this one.
+        missed: u64,
+        /// The next occurrence; `None` if the reminder is gone.
+        next: Option<WallTime>,
+    },
+    /// Occurrences were dropped by its policy, and none was fired.
+    Skipped {
+        /// The next occurrence; `None` if the reminder is gone.
+        next: Option<WallTime>,
+    },
+    /// It is cancelled.
+    Cancelled,
 }

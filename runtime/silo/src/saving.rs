@@ -6,6 +6,7 @@
 //! makes the next turn wait.
 
 use crate::actor::Actor;
+use crate::because::Because;
 use crate::durable::{Claim, CommitError};
 use crate::error::Failure;
 use crate::kernel::Kernel;
@@ -88,7 +89,8 @@ impl Lent {
         let mut saving = self.begin().map_err(not_here)?;
         let claim = saving.claim.as_mut().expect("it has just been put there");
         let image = Image::of(actor, &claim.slots).map_err(|unfit| unfit.into_failure(id))?;
-        let saved = self.kernel.commit_turn(id, claim, image, Vec::new(), deadline).await;
+        let because = Because::default();
+        let saved = self.kernel.commit_turn(id, claim, image, Vec::new(), deadline, because).await;
         if saved.as_ref().is_err_and(CommitError::is_fenced) {
             reached!("saving.fenced");
             self.fenced.store(true, Ordering::Relaxed);

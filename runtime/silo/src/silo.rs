@@ -1,9 +1,11 @@
 //! A silo: how it is built, started and stopped.
 
 use crate::actor::Actor;
-use crate::call::{ActorHandle, Issuer};
+use crate::call::{ActorHandle, CallRequest, Issuer, Outcome};
 use crate::caller::Scope;
 use crate::config::SiloConfig;
+use crate::errands::PING;
+use crate::error::Failure;
 use crate::filter::CallFilter;
 use crate::glue::Glue;
 use crate::kernel::{Kernel, Phase};
@@ -11,6 +13,7 @@ use crate::losses::{Losses, Watched};
 use crate::membership::{MembershipDriver, Newcomer};
 use crate::observer::Observer;
 use crate::registry::Registry;
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use quark_core::view::View;
 use quark_core::{ActorId, ActorIdError, Instant, SiloId, SiloName, reached};
@@ -227,6 +230,36 @@ impl Silo {
         match self.kernel.directory.lock().core.resolve(actor) {
             quark_core::directory::Resolution::At { silo, .. } => Some(silo),
             _ => None,
+        }
+    }
+
+    /// What this silo's directory says of the ranges that it owns: who lives where.
+    pub fn entries(&self) -> Vec<(ActorId, SiloId)> {
+        let directory = self.kernel.directory.lock();
+        directory.core.entries().map(|(actor, place)| (actor.clone(), place.silo)).collect()
+    }
+
+    /// Asks an actor whether it answers, and nothing else: it is activated if it has to be, waits for its turn, and none of
+    /// its methods runs.
+    ///
+    /// Errors: why it does not answer.
+    pub async fn ping(&self, actor: &ActorId, deadline: Duration) -> Result<(), Failure> {
+        let request = CallRequest {
+            actor: actor.clone(),
+            method: PING,
+            method_name: "a ping",
+            shared: false,
+            args: Bytes::new(),
+            deadline: Some(deadline),
+            idempotency: None,
+            headers: Vec::new(),
+        };
+        match Scope::of_silo(self.kernel.clone()).ask(request).await {
+            Ok(_) => Ok(()),
+            Err(Outcome::Failed(failure)) => Err(failure),
+            Err(Outcome::App(_)) => {
+                Err(Failure::Incompatible { reason: format!("{actor} answered a ping as no actor does") })
+            }
         }
     }
 

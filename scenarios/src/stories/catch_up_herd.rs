@@ -18,7 +18,12 @@ pub const SCENARIO: Scenario = Scenario {
     premise: "A cluster is down for six hours, in which hundreds of hourly reminders come due six times each. When it is \
               back, each silo fires them no faster than it is allowed to, as often as their policies say, none early; \
               other calls are answered as fast as ever.",
-    sometimes: &["schedule.missed.collapsed", "schedule.missed.skipped", "catch_up_herd.at_the_cap"],
+    sometimes: &[
+        "schedule.missed.collapsed",
+        "schedule.missed.skipped",
+        "catch_up_herd.at_the_cap",
+        "checked:reminders",
+    ],
     world,
     describe: |silo| describe(silo, &SMALL),
     tell: |story| Box::pin(tell_inside(story, &SMALL)),

@@ -19,6 +19,8 @@ pub const SCENARIO: Scenario = Scenario {
         "outbox.swept",
         "outbox.woken",
         "durable.doubt_resolved",
+        "checked:exactly-once",
+        "checked:conservation",
     ],
     world: |seed| {
         let mut world = Config::new(seed);

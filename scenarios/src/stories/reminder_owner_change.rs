@@ -19,6 +19,7 @@ pub const SCENARIO: Scenario = Scenario {
         "reminders.fire_failed",
         "schedule.missed.collapsed",
         "schedule.missed.skipped",
+        "checked:reminders",
     ],
     world: |seed| {
         let mut world = Config::new(seed);

@@ -17,6 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
         "attempts.again_under_a_key",
         "durable.doubt_resolved",
         "story.same_key.moved",
+        "checked:exactly-once",
     ],
     world: Config::new,
     describe: |silo| silo.actor::<Account>(),

@@ -12,7 +12,7 @@ pub const FORWARD: Scenario = Scenario {
     name: "clock-forward",
     premise: "The wall clock of one of five silos jumps hours ahead, and back again. No reminder is early, doubled or \
               missed, whoever owns it; no lease, time-out or view takes notice.",
-    sometimes: &["reminders.fired", "reminder.wall.outvoted"],
+    sometimes: &["reminders.fired", "reminder.wall.outvoted", "checked:reminders"],
     world,
     describe: |silo| silo.actor::<Diary>(),
     tell: |story| Box::pin(tell(story.tale(), 1)),
@@ -25,7 +25,7 @@ pub const BACK: Scenario = Scenario {
     name: "clock-back",
     premise: "The wall clock of one of five silos jumps hours back, and then as far ahead again, and all of them drift. No \
               reminder is doubled, and none falls silent for as long as the clock was wrong.",
-    sometimes: &["reminders.fired", "reminder.wall.outvoted"],
+    sometimes: &["reminders.fired", "reminder.wall.outvoted", "checked:reminders"],
     world,
     describe: |silo| silo.actor::<Diary>(),
     tell: |story| Box::pin(tell(story.tale(), -1)),

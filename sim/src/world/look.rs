@@ -68,6 +68,12 @@ impl WorldHandle {
         }
     }
 
+    /// How far a node's wall clock is ahead of a right one, in nanoseconds. Of a node that is down, as it will go on.
+    pub fn wall_offset_ns(&self, node: NodeId) -> i64 {
+        let state = self.shared.lock();
+        state.nodes[node.index()].clock.wall(state.now).0 - WALL_EPOCH_NS - state.now as i64
+    }
+
     /// The paths on which frames are under way, or with which something is wrong, in order of their nodes.
     pub fn busy_paths(&self) -> Vec<PathLook> {
         let state = self.shared.lock();

@@ -37,12 +37,12 @@ impl Checker for Detection {
     }
 
     fn check(&self, history: &History) -> Verdict {
-        let silos = Silos::of(history);
-        let known = Deaths::of(history, &silos);
+        let silos = history.silos();
+        let known = Deaths::of(history, silos);
         let mut verdict = Verdict::default();
         let (remotes, ends) = calls(history);
         for Remote { caller, id, host, started } in remotes {
-            let Some(detected) = known.by_all(host, started, &silos) else { continue };
+            let Some(detected) = known.by_all(host, started, silos) else { continue };
             let (from, due) = (detected, detected + self.slack);
             let life = silos.life(caller).expect("it issued a call");
             let able = !life.is_gone(due)

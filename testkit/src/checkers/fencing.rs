@@ -3,6 +3,7 @@
 //!
 //! Needs a history that watched the store ([`crate::recorder::Recorder::of_world`]); without one it examines nothing.
 
+use super::partitions::Partitions;
 use super::{Checker, Verdict};
 use crate::history::{History, SiloEvent, What, WorldEvent};
 use quark_core::{ActorId, Epoch, Instant, Version};
@@ -36,10 +37,11 @@ impl Checker for Fencing {
             return verdict;
         }
         let mut partitions: BTreeMap<ActorId, Partition> = BTreeMap::new();
+        let mut names = Partitions::default();
         for record in history.records() {
             match &record.what {
                 What::World(WorldEvent::StoreCommit { by, partition, version, puts, claim, .. }) => {
-                    let Some(actor) = actor_of(partition) else { continue };
+                    let Some(actor) = names.actor(partition) else { continue };
                     let state = partitions.entry(actor.clone()).or_default();
                     note_commit(&actor, state, *by, *version, puts, *claim, record.at, &mut verdict);
                 }
@@ -54,7 +56,7 @@ impl Checker for Fencing {
                         )
                     });
                 }
-                What::World(_) | What::Client(_) => {}
+                What::World(_) | What::Client(_) | What::User(_) => {}
             }
         }
         verdict
@@ -94,20 +96,9 @@ fn note_commit(
     }
 }
 
-/// The actor whose partition this is: `a<tenant length>.<kind length>/<tenant><kind>/<key>`.
-fn actor_of(partition: &str) -> Option<ActorId> {
-    let (lengths, text) = partition.strip_prefix('a')?.split_once('/')?;
-    let (tenant_length, kind_length) = lengths.split_once('.')?;
-    let (tenant_length, kind_length): (usize, usize) =
-        (tenant_length.parse().ok()?, kind_length.parse().ok()?);
-    let (tenant, rest) = text.split_at_checked(tenant_length)?;
-    let (kind, rest) = rest.split_at_checked(kind_length)?;
-    ActorId::of_tenant(tenant, kind, rest.strip_prefix('/')?).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::script::{Script, actor, broken, committed, rejected, silo};
+    use super::super::script::{Script, broken, committed, rejected, silo};
     use super::*;
     use quark_core::WriteId;
 
@@ -118,6 +109,7 @@ mod tests {
             version: Version(version),
             write_id: WriteId(u128::from(version)),
             puts: vec![row.into()],
+            deletes: Vec::new(),
             claim: epoch.map(|epoch| (Epoch(epoch), silo("a#1"))),
         }
     }
@@ -147,15 +139,5 @@ mod tests {
     fn epochs_are_never_reissued() {
         assert_eq!(broken(&Fencing, valid().world(commit(1, 5, "owner", Some(2)))), ["P1"]);
         assert_eq!(broken(&Fencing, valid().world(commit(1, 5, "owner", Some(3)))), [] as [&str; 0]);
-    }
-
-    #[test]
-    fn a_partition_names_its_actor() {
-        assert_eq!(actor_of("a0.7/account/alice"), Some(actor("alice")));
-        let tenant = ActorId::of_tenant("t", "k", "x/y").expect("valid");
-        assert_eq!(actor_of("a1.1/tk/x/y"), Some(tenant));
-        for other in ["membership/c", "a0.7", "a0.9/account/alice", "ax.7/account/alice", "a0.99/k/x"] {
-            assert_eq!(actor_of(other), None, "{other}");
-        }
     }
 }

@@ -1,6 +1,5 @@
 //! I11, promise P17: once nothing is under way, every per-call and per-peer table is empty.
 
-use super::silos::Silos;
 use super::{Checker, Verdict};
 use crate::history::{History, SiloEvent, What, WorldEvent};
 use quark::{SiloStatus, Timers};
@@ -18,7 +17,7 @@ impl Checker for Leaks {
     }
 
     fn check(&self, history: &History) -> Verdict {
-        let silos = Silos::of(history);
+        let silos = history.silos();
         let mut verdict = Verdict::default();
         let mut open: BTreeMap<(SiloId, CallId), Instant> = BTreeMap::new();
         let mut is_quiet = false;
@@ -51,7 +50,7 @@ impl Checker for Leaks {
                     }
                 }
                 // Who works again is not quiet any more.
-                What::Client(_) => is_quiet = false,
+                What::Client(_) | What::User(_) => is_quiet = false,
                 What::Silo(r) => match &r.event {
                     SiloEvent::CallIssued { call, .. } => {
                         open.insert((r.silo, *call), record.at);

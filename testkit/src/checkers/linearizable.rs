@@ -1,60 +1,25 @@
 //! I2, promise P3: the operations on each actor are linearizable: as if each had happened at one moment between its
 //! invocation and its answer.
 //!
-//! Actors are independent, so each is searched alone. The search is Wing and Gong's with Lowe's just-in-time order: at
-//! every answer it keeps each (set of open operations that have happened, balance) that can explain all answers so far.
-//! An operation that nobody knows the outcome of stays open for ever and may happen at any time or never. What is too
-//! wide to search is left to [`super::Ledger`] and counts as not examined.
+//! Actors are independent, so each is searched alone ([`super::search`]), as balances. What is too wide to search is left to
+//! [`super::Ledger`] and [`super::Versions`], and counts as not examined. [`Linear`] does the same for what a workload has
+//! written into a journal, by the model of that journal.
 
+use super::search::{Found, Limits, Operation, Step, around, search};
 use super::{Checker, Verdict};
-use crate::history::{ClientEvent, History, Op, Outcome};
-use quark_core::{ActorId, Instant};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::history::{ClientEvent, History, Outcome};
+use crate::journal::UserEvent;
+use crate::model::{Balance, Model, Shown};
+use quark_core::ActorId;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
 
 /// See the module.
+#[derive(Default)]
 pub struct Linearizable {
-    /// The most operations with a known outcome that may be open on one actor at once.
-    pub width_max: usize,
-    /// The most explanations kept side by side.
-    pub states_max: usize,
-}
-
-impl Default for Linearizable {
-    fn default() -> Self {
-        Self { width_max: 24, states_max: 50_000 }
-    }
-}
-
-/// An operation on one actor; `outcome` is how it will end.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Operation {
-    op: Op,
-    outcome: Outcome,
-}
-
-/// What one client saw of one actor, in order.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Step {
-    Invoke(u64, Operation),
-    Answer(u64, Instant),
-}
-
-/// Which slots have happened, and the balance then.
-type Explanation = (u64, u64);
-
-/// Slots are bits.
-const SLOTS: usize = 64;
-
-/// What a search says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Found {
-    Order,
-    /// None explains this answer.
-    NoOrder {
-        op_id: u64,
-        at: Instant,
-    },
-    TooWide,
+    /// How far the search goes.
+    pub limits: Limits,
 }
 
 impl Checker for Linearizable {
@@ -65,42 +30,129 @@ impl Checker for Linearizable {
     fn check(&self, history: &History) -> Verdict {
         let mut verdict = Verdict::default();
         for (actor, steps) in by_actor(history) {
-            match self.search(&steps) {
-                Found::Order => {
-                    verdict.examined += steps.iter().filter(|s| matches!(s, Step::Answer(..))).count();
-                }
-                Found::NoOrder { op_id, at } => verdict.require("P3", at, false, || {
-                    format!(
-                        "no order of the operations on {actor} explains the answer of operation {op_id}: {}",
-                        around(&steps, op_id)
-                    )
-                }),
-                Found::TooWide => quark_core::reached!("checkers.linearizable.too_wide"),
-            }
+            judge(&Balance, &(), &actor, &steps, self.limits, &mut verdict);
         }
         verdict
     }
 }
 
+/// The operations of one journal, key by key, against its model.
+pub struct Linear<M> {
+    journal: Arc<str>,
+    model: Arc<M>,
+    /// How far the search goes.
+    pub limits: Limits,
+}
+
+impl<M: Model> Linear<M> {
+    /// For the journal of this name.
+    pub fn new(journal: &str, model: M) -> Self {
+        Self::shared(journal, Arc::new(model))
+    }
+
+    pub(crate) fn shared(journal: &str, model: Arc<M>) -> Self {
+        Self { journal: journal.into(), model, limits: Limits::default() }
+    }
+}
+
+impl<M: Model> Checker for Linear<M> {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn check(&self, history: &History) -> Verdict {
+        let mut verdict = Verdict::default();
+        for (key, steps) in self.by_key(history) {
+            let what = format!("{key:?} of `{}`", self.journal);
+            judge(&*self.model, &key, &what, &steps, self.limits, &mut verdict);
+        }
+        verdict
+    }
+}
+
+impl<M: Model> Linear<M> {
+    /// The steps on each key. What did not happen, and reads that nobody was answered, explain nothing and are left out.
+    ///
+    /// Panics: if the journal has values of another model.
+    fn by_key(&self, history: &History) -> BTreeMap<M::Key, Vec<Step<M>>> {
+        let mut ends: BTreeMap<u64, &UserEvent> = BTreeMap::new();
+        let records = || history.user_records().filter(|(_, _, record)| record.journal == self.journal);
+        for (_, _, record) in records() {
+            if !matches!(record.event, UserEvent::Invoked { .. }) {
+                ends.entry(record.op_id).or_insert(&record.event);
+            }
+        }
+        let mut keys: BTreeMap<M::Key, Vec<Step<M>>> = BTreeMap::new();
+        let mut open: BTreeMap<u64, M::Key> = BTreeMap::new();
+        for (_, at, record) in records() {
+            let UserEvent::Invoked { op, .. } = &record.event else {
+                if let Some(key) = open.remove(&record.op_id) {
+                    keys.entry(key).or_default().push(Step::Answer(record.op_id, at));
+                }
+                continue;
+            };
+            let op: &M::Op = op.get().expect("a journal has operations of its model");
+            let answer = match ends.get(&record.op_id) {
+                Some(UserEvent::Failed) => continue,
+                Some(UserEvent::Ok(answer)) => {
+                    Some(answer.get::<M::Answer>().expect("a journal has answers of its model").clone())
+                }
+                Some(UserEvent::Unknown | UserEvent::Invoked { .. }) | None => None,
+            };
+            if answer.is_none() && self.model.is_read(op) {
+                continue;
+            }
+            let key = self.model.key(op);
+            if answer.is_some() {
+                open.insert(record.op_id, key.clone());
+            }
+            let step = Step::Invoke(record.op_id, Operation { op: op.clone(), answer });
+            keys.entry(key).or_default().push(step);
+        }
+        keys
+    }
+}
+
+fn judge<M: Model>(
+    model: &M,
+    key: &M::Key,
+    what: &dyn Debug,
+    steps: &[Step<M>],
+    limits: Limits,
+    verdict: &mut Verdict,
+) {
+    match search(model, model.initial(key), steps, limits) {
+        Found::Order => verdict.examined += steps.iter().filter(|s| matches!(s, Step::Answer(..))).count(),
+        Found::NoOrder { op_id, at } => verdict.require("P3", at, false, || {
+            let around = around(steps, op_id);
+            format!(
+                "no order of the operations on {what:?} explains the answer of operation {op_id}: {around}"
+            )
+        }),
+        Found::TooWide => quark_core::reached!("checkers.linearizable.too_wide"),
+    }
+}
+
 /// The steps on each actor. What did not happen, and reads that nobody was told of, explain nothing and are left out.
-fn by_actor(history: &History) -> BTreeMap<ActorId, Vec<Step>> {
+fn by_actor(history: &History) -> BTreeMap<ActorId, Vec<Step<Balance>>> {
     let mut outcomes: BTreeMap<u64, Outcome> = BTreeMap::new();
     for (_, _, event) in history.client_events() {
         if let ClientEvent::Returned { op_id, outcome } = event {
             outcomes.entry(*op_id).or_insert(*outcome);
         }
     }
-    let mut actors: BTreeMap<ActorId, Vec<Step>> = BTreeMap::new();
+    let mut actors: BTreeMap<ActorId, Vec<Step<Balance>>> = BTreeMap::new();
     let mut open: BTreeMap<u64, ActorId> = BTreeMap::new();
     for (_, at, event) in history.client_events() {
         match event {
             ClientEvent::Invoked { op_id, actor, op, .. } => {
                 let outcome = outcomes.get(op_id).copied().unwrap_or(Outcome::Unknown);
-                if outcome == Outcome::Failed || (outcome == Outcome::Unknown && *op == Op::Read) {
+                if outcome == Outcome::Failed || (outcome == Outcome::Unknown && Balance.is_read(op)) {
                     continue;
                 }
                 let steps = actors.entry(actor.clone()).or_default();
-                steps.push(Step::Invoke(*op_id, Operation { op: *op, outcome }));
+                let operation = Operation { op: *op, answer: Shown::of(outcome) };
+                steps.push(Step::Invoke(*op_id, operation));
                 if outcome != Outcome::Unknown {
                     open.insert(*op_id, actor.clone());
                 }
@@ -113,113 +165,6 @@ fn by_actor(history: &History) -> BTreeMap<ActorId, Vec<Step>> {
         }
     }
     actors
-}
-
-impl Linearizable {
-    fn search(&self, steps: &[Step]) -> Found {
-        let mut slots: [Option<Operation>; SLOTS] = [None; SLOTS];
-        let mut open: BTreeMap<u64, usize> = BTreeMap::new();
-        let mut explanations: BTreeSet<Explanation> = BTreeSet::from([(0, 0)]);
-        for step in steps {
-            match step {
-                Step::Invoke(op_id, operation) => {
-                    let Some(slot) = slots.iter().position(Option::is_none) else { return Found::TooWide };
-                    slots[slot] = Some(*operation);
-                    if operation.outcome != Outcome::Unknown {
-                        open.insert(*op_id, slot);
-                    }
-                    if open.len() > self.width_max {
-                        return Found::TooWide;
-                    }
-                }
-                Step::Answer(op_id, at) => {
-                    let slot = open.remove(op_id).expect("an answer follows its invocation");
-                    let Some(explained) = self.explain(slot, &slots, &explanations) else {
-                        return Found::TooWide;
-                    };
-                    if explained.is_empty() {
-                        return Found::NoOrder { op_id: *op_id, at: *at };
-                    }
-                    slots[slot] = None;
-                    explanations = explained;
-                }
-            }
-        }
-        Found::Order
-    }
-
-    /// Every explanation in which `slot` has happened, with its bit given back. `None` if there are too many.
-    fn explain(
-        &self,
-        slot: usize,
-        slots: &[Option<Operation>; SLOTS],
-        explanations: &BTreeSet<Explanation>,
-    ) -> Option<BTreeSet<Explanation>> {
-        let mut explained = BTreeSet::new();
-        let mut seen = explanations.clone();
-        let mut to_do: Vec<Explanation> = explanations.iter().copied().collect();
-        while let Some((happened, balance)) = to_do.pop() {
-            if happened & (1 << slot) != 0 {
-                explained.insert((happened & !(1 << slot), balance));
-                continue;
-            }
-            for (next, operation) in slots.iter().enumerate() {
-                let Some(operation) = operation else { continue };
-                if happened & (1 << next) != 0 || has_elder_twin(next, operation, happened, slots) {
-                    continue;
-                }
-                let Some(balance) = apply(operation, balance) else { continue };
-                let further = (happened | 1 << next, balance);
-                if seen.insert(further) {
-                    to_do.push(further);
-                }
-            }
-            if seen.len() > self.states_max {
-                return None;
-            }
-        }
-        Some(explained)
-    }
-}
-
-/// Of unknown operations that are equal, the one in the lowest slot happens first: the others' turn adds nothing.
-fn has_elder_twin(
-    slot: usize,
-    operation: &Operation,
-    happened: u64,
-    slots: &[Option<Operation>; SLOTS],
-) -> bool {
-    operation.outcome == Outcome::Unknown
-        && (0..slot).any(|elder| happened & (1 << elder) == 0 && slots[elder].as_ref() == Some(operation))
-}
-
-/// The balance after the operation, if it can end as it did on this balance.
-fn apply(operation: &Operation, balance: u64) -> Option<u64> {
-    let after = match operation.op {
-        Op::Add(amount) => balance.checked_add(amount),
-        Op::Take(amount) => balance.checked_sub(amount),
-        Op::Read => Some(balance),
-    };
-    match operation.outcome {
-        Outcome::Ok(shown) => after.filter(|after| *after == shown),
-        Outcome::Refused(shown) => (after.is_none() && shown == balance).then_some(balance),
-        // A refused one would change nothing, so that it need not be tried.
-        Outcome::Unknown => after,
-        Outcome::Failed => None,
-    }
-}
-
-/// The operations around the one that nothing explains, for people.
-fn around(steps: &[Step], op_id: u64) -> String {
-    let at = steps.iter().position(|s| matches!(s, Step::Answer(id, _) if *id == op_id)).unwrap_or(0);
-    let shown: Vec<String> = steps[at.saturating_sub(12)..=at]
-        .iter()
-        .map(|step| match step {
-            Step::Invoke(id, operation) => format!("{id}?{:?}→{:?}", operation.op, operation.outcome),
-            Step::Answer(id, _) => format!("{id}!"),
-        })
-        .collect();
-    shown.join(" ")
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! I7, promise P17: after faults heal, views converge and every actor serves, within a stated bound of true time.
 //!
-//! Demanded from the last [`WorldEvent::Healed`] on. A history that ends within the bound owes nothing yet.
+//! Demanded once the bound after the last [`WorldEvent::Healed`] is over, or all is quiet. A history that ends before owes
+//! nothing yet.
 
-use super::silos::Silos;
 use super::{Checker, Verdict};
 use crate::history::{ClientEvent, History, Outcome, SiloEvent, WorldEvent};
 use quark_core::view::View;
@@ -33,9 +33,11 @@ impl Checker for Liveness {
 
     fn check(&self, history: &History) -> Verdict {
         let mut verdict = Verdict::default();
-        let healed = history.world_events().filter(|(_, _, e)| **e == WorldEvent::Healed).last();
-        if let Some((_, healed_at, _)) = healed {
-            let due = healed_at + self.bound;
+        let last = |event: WorldEvent| history.world_events().filter(|(_, _, e)| **e == event).last();
+        if let Some((healed, healed_at, _)) = last(WorldEvent::Healed) {
+            // A cluster that has become quiet sooner owes it sooner.
+            let quiet_at = last(WorldEvent::Quiet).filter(|(quiet, ..)| *quiet > healed).map(|(_, at, _)| at);
+            let due = quiet_at.unwrap_or(Instant::NEVER).min(healed_at + self.bound);
             if due <= history.end() {
                 check_views(history, &mut verdict);
                 self.check_service(history, due, &mut verdict);
@@ -47,7 +49,7 @@ impl Checker for Liveness {
 
 /// All silos that run in the end have one view, and it is of them.
 fn check_views(history: &History, verdict: &mut Verdict) {
-    let silos = Silos::of(history);
+    let silos = history.silos();
     let mut running: BTreeMap<SiloId, Option<Arc<View>>> = BTreeMap::new();
     for (_, _, record) in history.silo_records() {
         match &record.event {
@@ -137,6 +139,20 @@ mod tests {
         assert_eq!(rejected(&Liveness::default(), &valid()), "drop 3, drop 4");
         let failed = valid().op(2, "alice", Op::Read, Outcome::Failed);
         assert_eq!(broken(&Liveness::default(), failed), ["P17"]);
+    }
+
+    #[test]
+    fn who_is_quiet_owes_what_is_owed_after_the_bound() {
+        let quiet = |views: u64| {
+            joined(joined(Script::new(), "a#1"), "b#1")
+                .world(WorldEvent::Healed)
+                .silo("a#1", view(3, &[("a#1", Active), ("b#1", Active)]))
+                .silo("b#1", view(views, &[("a#1", Active), ("b#1", Active)]))
+                .at(50)
+                .world(WorldEvent::Quiet)
+        };
+        assert_eq!(broken(&Liveness::default(), quiet(3)), [] as [&str; 0]);
+        assert_eq!(broken(&Liveness::default(), quiet(2)), ["P17"]);
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Checker for BoundedMemory {
                     }
                     _ => {}
                 },
-                What::World(_) | What::Client(_) => {}
+                What::World(_) | What::Client(_) | What::User(_) => {}
             }
         }
         verdict

@@ -4,8 +4,12 @@
 //! counts as nothing examined. `docs/checkers.md` says for each what it looks at and what it cannot see.
 
 mod at_most_once;
+mod conservation;
 mod deadlines;
 mod detection;
+mod directory;
+mod durability;
+mod exactly_once;
 mod fencing;
 mod fifo;
 mod leak;
@@ -15,36 +19,56 @@ mod liveness;
 mod memory;
 mod one_runner;
 mod one_writer;
+mod oracle;
 mod outcomes;
+mod partitions;
 mod placement;
+mod reminders;
 #[cfg(test)]
 mod script;
+mod search;
 mod silos;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod views;
 mod write_behind;
 
 pub use at_most_once::AtMostOnce;
+pub use conservation::Conservation;
 pub use deadlines::Deadlines;
 pub use detection::Detection;
+pub use directory::Directory;
+pub use durability::Durability;
+pub use exactly_once::ExactlyOnce;
 pub use fencing::Fencing;
 pub use fifo::Fifo;
 pub use leak::Leaks;
 pub use ledger::Ledger;
-pub use linearizable::Linearizable;
+pub use linearizable::{Linear, Linearizable};
 pub use liveness::Liveness;
 pub use memory::BoundedMemory;
 pub use one_runner::OneRunner;
 pub use one_writer::OneWriter;
+pub use oracle::{Seen, VersionOracle, Versioned};
 pub use outcomes::Outcomes;
 pub use placement::Placement;
+pub use reminders::Reminders;
+pub use search::Limits;
+pub use versions::Versions;
 pub use views::Views;
 pub use write_behind::WriteBehindLoss;
 
+pub(crate) use directory::{Sample, disagreements};
+pub(crate) use partitions::partition_of;
+pub(crate) use reminders::standing;
+pub(crate) use silos::Silos;
+
 use crate::history::{History, WorldEvent};
 use quark_core::Instant;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// Reads a history and says what in it breaks a promise. Offline and pure: the same history, the same verdict.
 pub trait Checker: Send + Sync {
@@ -53,6 +77,16 @@ pub trait Checker: Send + Sync {
 
     /// Examines the history.
     fn check(&self, history: &History) -> Verdict;
+}
+
+impl<C: Checker + ?Sized> Checker for Arc<C> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn check(&self, history: &History) -> Verdict {
+        (**self).check(history)
+    }
 }
 
 /// What a checker found.
@@ -102,10 +136,14 @@ pub fn always_on() -> Vec<Box<dyn Checker>> {
         Box::new(Completeness),
         Box::new(OneWriter),
         Box::new(Fencing),
+        Box::new(Versions),
         Box::new(OneRunner),
         Box::new(Ledger),
         Box::new(Linearizable::default()),
         Box::new(AtMostOnce),
+        Box::new(ExactlyOnce),
+        Box::new(Conservation),
+        Box::new(Reminders::default()),
         Box::new(Fifo),
         Box::new(Outcomes::default()),
         Box::new(Deadlines),
@@ -114,6 +152,8 @@ pub fn always_on() -> Vec<Box<dyn Checker>> {
         Box::new(Liveness::default()),
         Box::new(Views),
         Box::new(Placement),
+        Box::new(Directory),
+        Box::new(Durability),
         Box::new(Leaks),
     ]
 }
@@ -157,6 +197,15 @@ impl Report {
     /// Whether nothing was found.
     pub fn is_clean(&self) -> bool {
         self.violations().next().is_none()
+    }
+
+    /// How many facts each checker examined; those of one name are added up.
+    pub fn examined(&self) -> BTreeMap<String, u64> {
+        let mut examined = BTreeMap::new();
+        for (name, verdict) in &self.verdicts {
+            *examined.entry((*name).to_owned()).or_default() += verdict.examined as u64;
+        }
+        examined
     }
 
     /// The checkers that examined fewer than `least` facts: their silence means nothing.

@@ -36,12 +36,12 @@ impl Checker for OneRunner {
     }
 
     fn check(&self, history: &History) -> Verdict {
-        let silos = Silos::of(history);
+        let silos = history.silos();
         let leases: BTreeMap<SiloId, Vec<Window>> =
             silos.iter().map(|(silo, life)| (silo, life.leases_true())).collect();
         let mut verdict = Verdict::default();
-        check_starts(history, &silos, &mut verdict);
-        let runs = Runs::of(history, &silos);
+        check_starts(history, silos, &mut verdict);
+        let runs = Runs::of(history, silos);
         for (actor, turns) in &runs.turns {
             check_overlaps(actor, "turns", turns, &leases, &mut verdict);
         }

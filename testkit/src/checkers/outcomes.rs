@@ -3,7 +3,7 @@
 //! Deadlines are compared with the clock of the silo that issued the call, so skew and drift cannot matter. The slack is
 //! what a busy processor needs, so a slow one has as much more of it as it is slower. A silo that is frozen, or whose turns are held because its lease is not proven, answers when it goes on.
 
-use super::silos::{Life, Silos};
+use super::silos::Life;
 use super::{Checker, Verdict};
 use crate::history::{History, SiloEvent};
 use quark_core::wire::CallId;
@@ -40,7 +40,7 @@ impl Checker for Outcomes {
     }
 
     fn check(&self, history: &History) -> Verdict {
-        let silos = Silos::of(history);
+        let silos = history.silos();
         let mut verdict = Verdict::default();
         let calls = pair_up(history, &mut verdict);
         for ((silo, id), call) in &calls {

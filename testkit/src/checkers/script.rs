@@ -1,13 +1,20 @@
 //! Histories written by hand, for the tests of the checkers.
 
 use super::Checker;
+use super::partitions::partition_of;
 use crate::history::{
-    ClientEvent, History, Op, Outcome, Record, SiloEvent, SiloRecord, TurnStarted, What, WorldEvent,
+    ClientEvent, CommitAsked, History, Once, Op, Outcome, Record, SiloEvent, SiloRecord, TurnStarted, What,
+    WorldEvent,
 };
+use crate::journal::{Typed, UserEvent, UserRecord};
 use quark_core::membership::table::PARTITION;
 use quark_core::view::{Member, Status, View};
 use quark_core::wire::CallId;
-use quark_core::{ActorId, Epoch, Generation, Instant, MethodId, SiloId, SiloName, Version, ViewVersion};
+use quark_core::{
+    ActorId, Epoch, Generation, Instant, MethodId, SiloId, SiloName, Version, ViewVersion, WriteId,
+};
+use std::any::Any;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +70,27 @@ impl Script {
         self.invoke(op_id, key, op).answer(op_id, outcome)
     }
 
+    /// An operation of a journal that ends before anything else begins.
+    pub fn user<O, A>(self, journal: &str, op_id: u64, op: O, answer: A) -> Self
+    where
+        O: Any + Debug + Send + Sync,
+        A: Any + Debug + Send + Sync,
+    {
+        self.open(journal, op_id, op).close(journal, op_id, UserEvent::Ok(Typed::new(answer)))
+    }
+
+    /// An operation of a journal that begins.
+    pub fn open<O: Any + Debug + Send + Sync>(self, journal: &str, op_id: u64, op: O) -> Self {
+        self.close(journal, op_id, UserEvent::Invoked { client: op_id, op: Typed::new(op) })
+    }
+
+    /// What becomes of an operation of a journal.
+    pub fn close(mut self, journal: &str, op_id: u64, event: UserEvent) -> Self {
+        let what = What::User(UserRecord { journal: journal.into(), op_id, event });
+        self.records.push(Record { at: ms(self.now), what });
+        self
+    }
+
     /// Silos that hold their leases until the end of time.
     pub fn leased(mut self, silos: &[&str]) -> Self {
         for silo in silos {
@@ -100,6 +128,7 @@ pub fn turn(key: &str, number: u64) -> TurnStarted {
     TurnStarted {
         actor: actor(key),
         epoch: Epoch(1),
+        version: Version(0),
         method: MethodId(1),
         caller: silo("client#1"),
         call: call(number),
@@ -135,6 +164,74 @@ pub fn deactivated(key: &str, epoch: u64) -> SiloEvent {
 
 pub fn committed(key: &str, epoch: u64, version: u64) -> SiloEvent {
     SiloEvent::Committed { actor: actor(key), epoch: Epoch(epoch), version: Version(version) }
+}
+
+/// A turn that has seen this version.
+pub fn started_at(key: &str, number: u64, version: u64) -> SiloEvent {
+    SiloEvent::TurnStarted(TurnStarted { version: Version(version), ..turn(key, number) })
+}
+
+/// The store is about to be asked for this version, which rests on the one before, or on the claim.
+pub fn asked(key: &str, epoch: u64, version: u64, once: Option<Once>) -> SiloEvent {
+    SiloEvent::CommitAsked(CommitAsked {
+        actor: actor(key),
+        epoch: Epoch(epoch),
+        write: write_of(key, version),
+        after: Version(version - 1),
+        once,
+        withdrawn: Arc::default(),
+    })
+}
+
+/// The attempt that becomes this version.
+pub fn write_of(key: &str, version: u64) -> WriteId {
+    WriteId(u128::from(version) << 64 | key.bytes().fold(0, |all, byte| all << 8 | u128::from(byte)))
+}
+
+/// The store applies the commit that becomes this version.
+pub fn stored(key: &str, version: u64) -> WorldEvent {
+    WorldEvent::StoreCommit {
+        by: (1, 1),
+        partition: partition_of(&actor(key)),
+        version: Version(version),
+        write_id: write_of(key, version),
+        puts: vec!["state".into()],
+        deletes: Vec::new(),
+        claim: None,
+    }
+}
+
+/// The store applies a claim.
+pub fn claimed(key: &str, version: u64, by: &str) -> WorldEvent {
+    let WorldEvent::StoreCommit { by: process, partition, version, write_id, deletes, .. } =
+        stored(key, version)
+    else {
+        unreachable!("it is one")
+    };
+    let claim = Some((Epoch(version.0), silo(by)));
+    WorldEvent::StoreCommit {
+        by: process,
+        partition,
+        version,
+        write_id,
+        puts: vec!["owner".into()],
+        deletes,
+        claim,
+    }
+}
+
+/// An owner places an actor.
+pub fn placed(key: &str, on: &str) -> SiloEvent {
+    SiloEvent::Placed { actor: actor(key), on: silo(on) }
+}
+
+/// The same, and a row is gone by it.
+pub fn stored_and_deleted(key: &str, version: u64, row: &str) -> WorldEvent {
+    let WorldEvent::StoreCommit { by, partition, version, write_id, puts, claim, .. } = stored(key, version)
+    else {
+        unreachable!("it is one")
+    };
+    WorldEvent::StoreCommit { by, partition, version, write_id, puts, deletes: vec![row.into()], claim }
 }
 
 pub fn issued(number: u64, deadline_ms: u64) -> SiloEvent {

@@ -1,15 +1,16 @@
 //! What every silo of a history was able to do, and when: its clock, its leases, its pauses, its end.
 
-use crate::history::{History, SiloEvent, What, WorldEvent};
+use crate::history::{Record, SiloEvent, What, WorldEvent};
 use quark_core::{Instant, SiloId, SiloName};
 use std::collections::BTreeMap;
 
-/// The lives of all silos in a history.
-pub(super) struct Silos(BTreeMap<SiloId, Life>);
+/// The lives of all silos in a history. From [`History::silos`](crate::history::History).
+#[derive(Debug)]
+pub(crate) struct Silos(BTreeMap<SiloId, Life>);
 
 /// One incarnation.
-#[derive(Default)]
-pub(super) struct Life {
+#[derive(Default, Debug)]
+pub(crate) struct Life {
     /// Local and true time of each of its records, in order.
     clock: Vec<(u64, u64)>,
     /// When it held its lease, on its own clock. Apart, in order.
@@ -30,18 +31,18 @@ pub(super) struct Life {
 
 /// A span of time; its end is not part of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Window {
+pub(crate) struct Window {
     pub from: Instant,
     pub until: Instant,
 }
 
 impl Silos {
-    pub fn of(history: &History) -> Self {
+    pub fn of(records: &[Record]) -> Self {
         let mut silos = Self(BTreeMap::new());
         // Superseded incarnations, and where the next one of their name was first heard of.
         let mut superseded: Vec<(SiloId, usize, Instant)> = Vec::new();
         let mut slow: BTreeMap<SiloName, (Instant, u32)> = BTreeMap::new();
-        for (position, record) in history.records().iter().enumerate() {
+        for (position, record) in records.iter().enumerate() {
             match &record.what {
                 What::Silo(r) => {
                     let is_new = !silos.0.contains_key(&r.silo);
@@ -65,7 +66,7 @@ impl Silos {
                     named.for_each(|(_, life)| life.slow.push((record.at, *milli)));
                 }
                 What::World(event) => silos.world(position, record.at, event),
-                What::Client(_) => {}
+                What::Client(_) | What::User(_) => {}
             }
         }
         for (elder, position, at) in superseded {
@@ -222,7 +223,7 @@ mod tests {
             .at(350)
             .silo("a#1", SiloEvent::LeaseLost)
             .history();
-        let silos = Silos::of(&history);
+        let silos = history.silos();
         let life = silos.life(silo("a#1")).expect("it was heard of");
         let held: Vec<bool> =
             [5, 10, 150, 200, 250, 300, 349, 350, 399].into_iter().map(|t| life.leased_at(ms(t))).collect();
@@ -239,7 +240,7 @@ mod tests {
             .at(200)
             .silo_at("a#1", 1101, SiloEvent::Joined)
             .history();
-        let silos = Silos::of(&history);
+        let silos = history.silos();
         let life = silos.life(silo("a#1")).expect("it was heard of");
         let (earliest, latest) = life.true_time(ms(1100));
         assert!(ms(198) <= earliest && earliest <= latest && latest <= ms(200), "{earliest:?} {latest:?}");
@@ -278,7 +279,7 @@ mod tests {
     fn a_reborn_name_ends_the_elder_unless_it_speaks_again() {
         let base = Script::new().silo("a#1", SiloEvent::Joined).at(5).silo("a#2", SiloEvent::Joined);
         let gone = |script: Script| {
-            Silos::of(&script.history()).life(silo("a#1")).expect("it was heard of").crashed.is_some()
+            script.history().silos().life(silo("a#1")).expect("it was heard of").crashed.is_some()
         };
         assert!(gone(base.clone()));
         assert!(!gone(base.at(6).silo("a#1", SiloEvent::LeaseLost)));

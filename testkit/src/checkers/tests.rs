@@ -1,6 +1,14 @@
-use super::script::{Script, ended, ms, started};
+use super::script::{
+    Script, activated, actor, asked, claimed, committed, ended, ms, placed, silo, started, started_at,
+    stored, view, write_of,
+};
 use super::*;
-use crate::history::{Op, Outcome, Record, SiloEvent, What};
+use crate::history::{Once, Op, Outcome, Record, ReminderChange, SiloEvent, What};
+use quark::{MissedPolicy, Schedule};
+use quark_core::view::Status;
+use quark_core::wire::IdempotencyKey;
+use quark_core::{Epoch, Version, WallTime};
+use std::time::Duration;
 
 fn two_turns_at_once() -> Script {
     Script::new().leased(&["a#1"]).at(5).silo("a#1", started("alice", 1)).silo("a#1", started("alice", 2))
@@ -45,10 +53,21 @@ fn silence_about_nothing_is_called_vacuous() {
     assert!(report.vacuous(1).contains(&"ledger"));
 }
 
+/// A reminder is set by the commit that becomes this version.
+fn reminded(key: &str, version: u64) -> SiloEvent {
+    let schedule = Schedule::every(WallTime(1), Duration::from_secs(1)).expect("valid");
+    let (actor, name) = (actor(key), "tea".into());
+    let next = WallTime(i64::MAX);
+    let change = ReminderChange::Set { schedule: schedule.into(), policy: MissedPolicy::FireAll, next };
+    SiloEvent::ReminderAsked { actor, write: write_of(key, version), name, change }
+}
+
 /// A history with something for most checkers, under names that come first or last in every order.
 fn relabelled(silos: [&str; 2], keys: [&str; 2]) -> History {
     let [a, b] = silos;
     let [x, y] = keys;
+    let mut sorted = silos;
+    sorted.sort_unstable();
     Script::new()
         .leased(&silos)
         .at(10)
@@ -62,6 +81,30 @@ fn relabelled(silos: [&str; 2], keys: [&str; 2]) -> History {
         .silo(b, ended(x, 3))
         .op(2, x, Op::Read, Outcome::Ok(5))
         .op(3, y, Op::Read, Outcome::Ok(0))
+        .at(30)
+        .silo(a, view(1, &sorted.map(|silo| (silo, Status::Active))))
+        .silo(a, placed(x, a))
+        .world(claimed(x, 1, a))
+        .silo(a, activated(x, 1))
+        .silo(a, started_at(x, 4, 1))
+        .silo(a, asked(x, 1, 2, Some(Once::Key(IdempotencyKey(7)))))
+        .silo(a, reminded(x, 2))
+        .world(stored(x, 2))
+        .silo(a, committed(x, 1, 2))
+        .silo(a, ended(x, 4))
+        .world(WorldEvent::Endowed { fund: "coins".into(), total: 3 })
+        .world(WorldEvent::Counted {
+            fund: "coins".into(),
+            parts: [(actor(x), 1), (actor(y), 2)].into(),
+            settled: true,
+        })
+        .world(WorldEvent::Quiet)
+        .world(WorldEvent::DirectorySampled {
+            silo: silo(a),
+            hosts: [actor(x)].into(),
+            entries: [(actor(x), silo(a))].into(),
+        })
+        .world(WorldEvent::Scanned { actor: actor(x), version: Version(2), owner: Some((Epoch(1), silo(a))) })
         .history()
 }
 
@@ -77,6 +120,24 @@ fn names_do_not_matter() {
     }
     examined.dedup();
     assert_eq!(examined.len(), 1, "the same was looked at under every name");
+}
+
+#[test]
+fn times_do_not_matter() {
+    let history = relabelled(["a#1", "b#1"], ["x", "y"]);
+    let later = |by: u64| {
+        let shift = |record: &Record| {
+            let mut record = record.clone();
+            record.at = Instant(record.at.0 + by);
+            record
+        };
+        History::new(history.records().iter().map(shift).collect(), 0)
+    };
+    let reports = [0, 1, 1_000_000_000_000].map(|by| check_all(&later(by), &always_on()));
+    for report in &reports {
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(report.examined(), reports[0].examined(), "silos' own clocks are not true time");
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Checker for WriteBehindLoss {
                         self.judge(&known, *op_id, &actor, [asked_at, record.at], shown, &mut verdict);
                     }
                 }
-                What::World(_) | What::Silo(_) => {}
+                What::World(_) | What::Silo(_) | What::User(_) => {}
             }
         }
         verdict

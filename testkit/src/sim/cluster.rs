@@ -1,5 +1,6 @@
 //! A cluster in a simulated world.
 
+use crate::history::WorldEvent;
 use crate::recorder::Recorder;
 use crate::stage::{Dark, Look, Lost, Stage};
 use parking_lot::Mutex;
@@ -337,6 +338,7 @@ impl Stage for SimCluster {
     fn fail_over_store(&self, fails: &dyn Fn(&Partition) -> bool) -> BoxFuture<'static, Vec<Lost>> {
         let world = &self.0.world;
         world.begin_store_outage();
+        self.record(|r| r.world(WorldEvent::StoreFailedOver));
         let lost = world.fail_over_store(fails).into_iter().map(|lost| Lost {
             partition: lost.partition,
             found: lost.found,
@@ -361,6 +363,7 @@ impl Stage for SimCluster {
 
     fn step_wall(&self, name: &str, by_ns: i64) {
         self.0.world.step_wall_clock(self.node(name), by_ns);
+        self.record(|r| r.clocks());
     }
 
     fn let_pass(&self, time: Duration) -> BoxFuture<'static, ()> {

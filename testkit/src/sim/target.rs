@@ -1,6 +1,7 @@
 //! Faults, done to a simulated cluster.
 
 use super::SimCluster;
+use crate::history::WorldEvent;
 use crate::stage::Stage;
 use quark_chaos::{Applied, Campaign, Fault, FaultKind, FaultPlan, Report, Route, Target};
 use quark_sim::{Conditions, Meters, NodeId, Spread, WorldHandle};
@@ -206,10 +207,18 @@ impl Target for SimTarget {
             Fault::StoreFailover | Fault::StoreStale { .. } if !world.has_replica() => {
                 return Applied::Unsupported;
             }
-            Fault::StoreFailover => drop(world.fail_over_store(|_| true)),
+            Fault::StoreFailover => {
+                if let Some(recorder) = self.cluster.recorder() {
+                    recorder.world(WorldEvent::StoreFailedOver);
+                }
+                drop(world.fail_over_store(|_| true));
+            }
             Fault::StoreStale { node } => world.set_store_stale(self.node(node), true),
             Fault::ClockStep { node, by_ms } => {
                 world.step_wall_clock(self.node(node), by_ms.saturating_mul(1_000_000));
+                if let Some(recorder) = self.cluster.recorder() {
+                    recorder.clocks();
+                }
             }
             Fault::ClockDrift { node, .. } => {
                 let node = self.node(node);

@@ -59,6 +59,16 @@ impl Claim {
 }
 
 impl Mail {
+    /// The letter that the turn takes, and its sender.
+    pub fn taken(&self) -> Option<(&ActorId, LetterId)> {
+        self.taken.as_ref().map(|(from, id)| (from, *id))
+    }
+
+    /// The letters that the turn gives up.
+    pub fn withdrawn(&self) -> &[LetterId] {
+        &self.withdrawn
+    }
+
     /// The row by which the sender is woken, should its silo not live to see its letters taken. It is due so that there
     /// is one for as long as letters wait, and not a new one for each.
     pub fn wake_row(&mut self, kernel: &Kernel, actor: &ActorId, claim: &Claim) -> Option<IndexRow> {

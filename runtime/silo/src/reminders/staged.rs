@@ -151,6 +151,8 @@ pub(crate) struct TurnReminders {
     /// As they were committed before the turn.
     committed: Rows,
     staged: Mutex<BTreeMap<String, Option<ReminderRow>>>,
+    /// The reminders whose cancelling it asked for: for whoever watches what becomes of that.
+    cancelled: Mutex<Vec<String>>,
     /// The reminder that the turn fires.
     firing: Option<String>,
     pub tick: Option<Tick>,
@@ -172,6 +174,7 @@ impl TurnReminders {
             kernel: Some(kernel),
             committed,
             staged: Mutex::default(),
+            cancelled: Mutex::default(),
             firing: None,
             tick: None,
         }
@@ -186,7 +189,8 @@ impl TurnReminders {
         now: WallTime,
     ) -> Self {
         let staged = Mutex::new(BTreeMap::from([(name.clone(), left)]));
-        Self { committed, staged, firing: Some(name), tick, now: now.into(), kernel: None }
+        let cancelled = Mutex::default();
+        Self { committed, staged, cancelled, firing: Some(name), tick, now: now.into(), kernel: None }
     }
 
     fn now(&self) -> WallTime {
@@ -202,6 +206,11 @@ impl TurnReminders {
     /// The reminder that the turn fires.
     pub fn firing(&self) -> Option<&str> {
         self.firing.as_deref()
+    }
+
+    /// The reminders that the turn's author has been told are cancelled.
+    pub fn cancelled(&self) -> Vec<String> {
+        self.cancelled.lock().clone()
     }
 
     fn row(&self, name: &str) -> Option<ReminderRow> {
@@ -222,6 +231,11 @@ impl Staged {
     /// Whether the turn said nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// What the turn says of each reminder; `None`: it is gone.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&ReminderRow>)> {
+        self.0.iter().map(|(name, row)| (name.as_str(), row.as_ref()))
     }
 
     /// The rows of the index that have to be there before the truth is. What is fired now is moved by the shard's
@@ -313,6 +327,9 @@ impl Reminders<'_> {
     /// Cancels a reminder: once the turn is committed it does not fire any more. `false` if there is none.
     pub fn cancel(&self, name: &str) -> bool {
         let is_set = self.turn.row(name).is_some();
+        if is_set {
+            self.turn.cancelled.lock().push(name.to_owned());
+        }
         if is_set && !mutant!("m25") {
             self.turn.staged.lock().insert(name.to_owned(), None);
         }

@@ -1,6 +1,6 @@
 use super::super::script::{Script, broken, rejected};
 use super::*;
-use proptest::prelude::*;
+use crate::history::{Op, Outcome};
 
 fn valid() -> Script {
     Script::new()
@@ -72,134 +72,53 @@ fn what_is_too_wide_is_not_judged() {
     assert_eq!(Linearizable::default().check(&script.history()), Verdict::default());
 }
 
-/// Tries every order of every subset that contains all that is known to have happened.
-fn brute_force(steps: &[Step]) -> bool {
-    let mut operations: Vec<(Operation, usize, usize)> = Vec::new();
-    let mut ids: Vec<u64> = Vec::new();
-    for (position, step) in steps.iter().enumerate() {
-        match step {
-            Step::Invoke(op_id, operation) => {
-                ids.push(*op_id);
-                operations.push((*operation, position, usize::MAX));
-            }
-            Step::Answer(op_id, _) => {
-                let i = ids.iter().position(|id| id == op_id).expect("invoked before");
-                operations[i].2 = position;
-            }
+/// A lock by name: who takes it, and who leaves it.
+struct Lock;
+
+impl Model for Lock {
+    type Key = &'static str;
+    type State = Option<u64>;
+    type Op = (&'static str, bool, u64);
+    type Answer = bool;
+
+    fn key(&self, (name, ..): &Self::Op) -> &'static str {
+        name
+    }
+
+    fn initial(&self, _: &&'static str) -> Option<u64> {
+        None
+    }
+
+    fn apply(&self, holder: &Option<u64>, (_, takes, client): &Self::Op) -> (Option<u64>, bool) {
+        match (takes, holder) {
+            (true, None) => (Some(*client), true),
+            (false, Some(holder)) if holder == client => (None, true),
+            _ => (*holder, false),
         }
     }
-    permute(&operations, &mut vec![false; operations.len()], 0)
 }
 
-fn permute(operations: &[(Operation, usize, usize)], done: &mut Vec<bool>, balance: u64) -> bool {
-    let finished =
-        operations.iter().zip(done.iter()).all(|((o, _, _), done)| *done || o.outcome == Outcome::Unknown);
-    if finished {
-        return true;
-    }
-    for i in 0..operations.len() {
-        // Whoever was answered before it was invoked must have happened before it.
-        let too_early = |j: usize| !done[j] && operations[j].2 < operations[i].1;
-        if done[i] || (0..operations.len()).any(too_early) {
-            continue;
-        }
-        if let Some(after) = apply(&operations[i].0, balance) {
-            done[i] = true;
-            let ordered = permute(operations, done, after);
-            done[i] = false;
-            if ordered {
-                return true;
-            }
-        }
-    }
-    false
+/// Positions: 0, 1 client 1 takes it; 2, 3 client 2 does not get it; 4, 5 client 1 leaves it; 6, 7 client 2 takes it.
+fn a_lock() -> Script {
+    Script::new()
+        .user("locks", 1, ("x", true, 1u64), true)
+        .user("locks", 2, ("x", true, 2u64), false)
+        .user("locks", 3, ("x", false, 1u64), true)
+        .user("locks", 4, ("x", true, 2u64), true)
 }
 
-/// Up to six operations on one actor, their invocations and answers mixed at random, their balances small.
-fn small_histories() -> impl Strategy<Value = Vec<Step>> {
-    let op = prop_oneof![(1u64..4).prop_map(Op::Add), (1u64..4).prop_map(Op::Take), Just(Op::Read)];
-    let outcome = prop_oneof![
-        6 => (0u64..8).prop_map(Outcome::Ok),
-        1 => (0u64..4).prop_map(Outcome::Refused),
-        2 => Just(Outcome::Unknown),
-    ];
-    prop::collection::vec((op, outcome, any::<u32>(), any::<u32>()), 1..=6).prop_map(|drawn| {
-        let mut moments: Vec<(u32, Step)> = Vec::new();
-        for (op_id, (op, outcome, a, b)) in drawn.into_iter().enumerate() {
-            let operation = Operation { op, outcome };
-            moments.push((a.min(b), Step::Invoke(op_id as u64, operation)));
-            if outcome != Outcome::Unknown {
-                moments.push((a.max(b), Step::Answer(op_id as u64, Instant::ZERO)));
-            }
-        }
-        moments.sort_by_key(|(moment, step)| (*moment, matches!(step, Step::Answer(..))));
-        moments.into_iter().map(|(_, step)| step).collect()
-    })
-}
-
-/// As [`small_histories`], but answered by a balance that exists: most of these have an order.
-fn plausible_histories() -> impl Strategy<Value = Vec<Step>> {
-    (small_histories(), any::<u64>()).prop_map(|(mut steps, flaw)| {
-        let mut balance = 0;
-        let mut outcomes: BTreeMap<u64, Outcome> = BTreeMap::new();
-        // Each happens when it is answered; who is never answered happens at once or never.
-        for i in 0..steps.len() {
-            let operation = |id: u64| {
-                steps.iter().find_map(|s| match s {
-                    Step::Invoke(other, operation) if *other == id => Some(*operation),
-                    _ => None,
-                })
-            };
-            let (Step::Invoke(id, _) | Step::Answer(id, _)) = steps[i];
-            let of = operation(id).expect("invoked");
-            let doubtful = of.outcome == Outcome::Unknown;
-            match steps[i] {
-                Step::Invoke(..) if doubtful && flaw >> id & 1 == 1 => {
-                    balance = apply(&of, balance).unwrap_or(balance);
-                }
-                Step::Answer(..) => {
-                    let after = apply(&Operation { outcome: Outcome::Unknown, ..of }, balance);
-                    let outcome = after.map_or(Outcome::Refused(balance), Outcome::Ok);
-                    balance = after.unwrap_or(balance);
-                    outcomes.insert(id, outcome);
-                }
-                Step::Invoke(..) => {}
-            }
-        }
-        for step in &mut steps {
-            if let Step::Invoke(id, operation) = step
-                && let Some(outcome) = outcomes.get(id)
-            {
-                operation.outcome = *outcome;
-            }
-        }
-        steps
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
-
-    #[test]
-    fn the_search_agrees_with_brute_force(steps in small_histories()) {
-        let found = Linearizable::default().search(&steps);
-        prop_assert_eq!(found == Found::Order, brute_force(&steps), "{:?}", steps);
-    }
-
-    #[test]
-    fn what_a_balance_answered_has_an_order(steps in plausible_histories()) {
-        prop_assert_eq!(Linearizable::default().search(&steps), Found::Order, "{:?}", steps);
-        prop_assert!(brute_force(&steps));
-    }
-
-    #[test]
-    fn one_wrong_answer_is_judged_alike(steps in plausible_histories(), which in any::<prop::sample::Index>()) {
-        let mut steps = steps;
-        let i = which.index(steps.len());
-        if let Step::Invoke(_, Operation { outcome: Outcome::Ok(shown), .. }) = &mut steps[i] {
-            *shown += 1;
-        }
-        let found = Linearizable::default().search(&steps);
-        prop_assert_eq!(found == Found::Order, brute_force(&steps), "{:?}", steps);
-    }
+#[test]
+fn a_model_of_a_user_is_searched_like_our_own() {
+    let linear = || Linear::new("locks", Lock);
+    assert_eq!(rejected(&linear(), &a_lock()), "drop 0, drop 4");
+    let both = a_lock().user("locks", 5, ("x", true, 1u64), true);
+    assert_eq!(broken(&linear(), both), ["P3"]);
+    let other = a_lock().user("locks", 5, ("y", true, 1u64), true);
+    assert_eq!(broken(&linear(), other), [] as [&str; 0], "keys are independent");
+    let elsewhere = a_lock().user("doors", 5, ("x", true, 1u64), true);
+    assert_eq!(broken(&linear(), elsewhere), [] as [&str; 0], "so are journals");
+    let failed = a_lock().open("locks", 5, ("x", false, 2u64)).close("locks", 5, UserEvent::Failed);
+    assert_eq!(broken(&linear(), failed.user("locks", 6, ("x", true, 1u64), true)), ["P3"]);
+    let unknown = a_lock().open("locks", 5, ("x", false, 2u64)).close("locks", 5, UserEvent::Unknown);
+    assert_eq!(broken(&linear(), unknown.user("locks", 6, ("x", true, 1u64), true)), [] as [&str; 0]);
 }
