@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 pub mod checkers;
+pub mod explore;
 pub mod golden;
 pub mod history;
 pub mod machine;
