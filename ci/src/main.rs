@@ -7,6 +7,7 @@
 mod deadfiles;
 mod harness;
 mod hooks;
+mod lab;
 mod layers;
 mod links;
 mod metadata;
@@ -64,6 +65,10 @@ enum Command {
         /// Only these (`m01`); all of them without
         ids: Vec<String>,
     },
+    /// Visits every state of the small worlds of the cores
+    Explore,
+    /// Tells seeds in other processes and builds: the traces must be those committed
+    Audit,
     /// Model-checks the lock-free code under every interleaving
     Loom,
     /// Installs a git pre-commit hook that runs `cargo ci quick`
@@ -116,6 +121,8 @@ fn carry_out(arguments: &Arguments) -> Result<Report> {
         }
         Some(Command::Seeds(range)) => report.run("seeds", || seeds::run(range)),
         Some(Command::Mutants { ids }) => report.run("mutants", || mutants::gate(ids)),
+        Some(Command::Explore) => report.run("explore", lab::explore),
+        Some(Command::Audit) => report.run("audit", lab::audit),
         Some(Command::Loom) => report.run("loom", steps::loom),
         Some(Command::Hooks) => report.run("hooks", hooks::install),
     }
@@ -139,6 +146,8 @@ fn thorough(report: &mut Report) {
     report.run("tests", steps::tests);
     report.run("doctests", steps::doctests);
     report.run("seeds", || seeds::run(&seeds::Arguments::pull_request()));
+    report.run("explore", lab::explore);
+    report.run("audit", lab::audit);
 }
 
 fn layers_check() -> Result<Check> {

@@ -1,6 +1,6 @@
 //! Running stories from a command line: all of them over a range of seeds, or one again to read it.
 
-use crate::{corpus, stories};
+use crate::{Verdict, corpus, stories};
 use quark_testkit::runner::{self, Report};
 use quark_testkit::story::Scenario;
 use serde_json::json;
@@ -53,7 +53,7 @@ pub fn select(names: &[String]) -> Result<Vec<Scenario>, String> {
     names
         .iter()
         .map(|name| {
-            all.iter().find(|s| s.name == name).copied().ok_or_else(|| {
+            stories::named(name).ok_or_else(|| {
                 let known: Vec<_> = all.iter().map(|s| s.name).collect();
                 format!("there is no story `{name}`; there are: {}", known.join(", "))
             })
@@ -78,10 +78,10 @@ pub fn list(json: bool) {
     }
 }
 
-/// Runs the plan; `true` if everything was good.
+/// Runs the plan; the worst that was found.
 ///
 /// Errors: what was wrong with the plan.
-pub fn run(plan: &Plan) -> Result<bool, String> {
+pub fn run(plan: &Plan) -> Result<Verdict, String> {
     let stories = select(&plan.stories)?;
     let started = now();
     let before = quark_core::probe::snapshot();
@@ -134,7 +134,7 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
     } else {
         print_summary(&stories, &reports, reached, &unreached, wall);
     }
-    Ok(unreached.is_empty() && reports.iter().all(|(_, r)| r.violations.is_empty()))
+    Ok(Verdict::of(reports.iter().map(|(_, report)| report), &unreached))
 }
 
 /// The seeds outside the range at which these stories once failed.
@@ -190,6 +190,7 @@ fn print_json(
         "{}",
         json!({
             "stories": stories.len(), "runs": reports.len(), "failures": failures,
+            "verdict": Verdict::of(reports.iter().map(|(_, r)| r), unreached).word(),
             "probes_reached": reached, "unreached": unreached,
             "simulated_s": simulated(reports).as_secs(),
             "delivered": reports.iter().map(|(_, r)| r.delivered).sum::<u64>(),
@@ -248,14 +249,14 @@ pub(crate) const FAILURES_SHOWN: usize = 10;
 /// Tells one seed of a story again, and prints it to be read.
 ///
 /// Errors: an unknown story.
-pub fn replay(name: &str, seed: u64, json: bool) -> Result<bool, String> {
+pub fn replay(name: &str, seed: u64, json: bool) -> Result<Verdict, String> {
     let story = select(&[name.to_owned()])?[0];
     quiet_panics();
     let before = quark_core::probe::snapshot();
     let report = runner::tell(&story, seed);
     if json {
         print_json(&[story], &[(story.name, report.clone())], reached(&before), &[]);
-        return Ok(report.violations.is_empty());
+        return Ok(Verdict::of([&report], &[]));
     }
     println!("{}, seed {seed}\n{}\n", story.name, story.premise);
     for step in &report.steps {
@@ -278,7 +279,7 @@ pub fn replay(name: &str, seed: u64, json: bool) -> Result<bool, String> {
         report.delivered,
         report.simulated.as_secs_f64(),
     );
-    Ok(report.violations.is_empty())
+    Ok(Verdict::of([&report], &[]))
 }
 
 /// A panic inside a run becomes a violation; its text needs no second copy on the terminal.
@@ -287,7 +288,7 @@ pub(crate) fn quiet_panics() {
 }
 
 /// Real time, for the summary only.
-fn now() -> Duration {
+pub(crate) fn now() -> Duration {
     #[expect(clippy::disallowed_types, reason = "the summary says how long the runs took in real time")]
     {
         static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();

@@ -3,9 +3,10 @@
 use crate::cli::SimCommand;
 use quark_scenarios::cli::{self, Plan};
 use quark_scenarios::travel::{self, BranchPlan};
+use quark_scenarios::{Verdict, audit, explore};
 use std::process::ExitCode;
 
-/// Ends with 0 when every run was good, 1 when one was not, 2 when it could not do what it was asked.
+/// Ends with the code of the worst that was found (see [`Verdict`]), 2 when it could not do what it was asked.
 pub fn run(command: SimCommand) -> ExitCode {
     let outcome = match command {
         SimCommand::Run { stories, seeds, jobs, fail_fast, json } => {
@@ -13,19 +14,20 @@ pub fn run(command: SimCommand) -> ExitCode {
             cli::run(&Plan { stories, seeds, corpus, jobs, fail_fast, json })
         }
         SimCommand::Replay { story, seed, json } => cli::replay(&story, seed, json),
-        SimCommand::Goto { story, seed, at, json } => travel::goto(&story, seed, at, json),
+        SimCommand::Goto { story, seed, at, json } => travel::goto(&story, seed, at, json).map(Verdict::from),
         SimCommand::Branch { story, seed, at, reseed, jobs, json } => {
-            travel::branch(&BranchPlan { story, seed, at, reseed, jobs, json })
+            travel::branch(&BranchPlan { story, seed, at, reseed, jobs, json }).map(Verdict::from)
         }
-        SimCommand::Travel { story, seed } => travel::travel(&story, seed),
+        SimCommand::Travel { story, seed } => travel::travel(&story, seed).map(Verdict::from),
+        SimCommand::Explore(arguments) => explore::run(&arguments),
+        SimCommand::Audit(arguments) => audit::run(&arguments),
         SimCommand::List { json } => {
             cli::list(json);
-            Ok(true)
+            Ok(Verdict::Good)
         }
     };
     match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(verdict) => verdict.into(),
         Err(reason) => {
             eprintln!("error: {reason}");
             ExitCode::from(2)

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use quark_core::Instant;
+use quark_scenarios::Verdict;
 use quark_scenarios::cli::{self, Plan};
 use quark_scenarios::travel::{self, BranchPlan};
 use std::ops::Range;
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 
 /// Runs stories over a range of seeds.
 #[derive(Parser)]
+#[command(after_help = quark_scenarios::EXIT_CODES)]
 struct Arguments {
     /// The stories; none for all.
     stories: Vec<String>,
@@ -46,7 +48,7 @@ struct Arguments {
 
 impl Arguments {
     /// What is to be done with one story and one seed, if that is what was asked for.
-    fn one_run(&self) -> Option<Result<bool, String>> {
+    fn one_run(&self) -> Option<Result<Verdict, String>> {
         if !self.replay && !self.travel && self.at.is_none() {
             return None;
         }
@@ -62,9 +64,10 @@ impl Arguments {
                 reseed: reseed.clone(),
                 jobs: self.jobs,
                 json,
-            }),
-            (Some(at), None) => travel::goto(story, seed, at, json),
-            (None, _) if self.travel => travel::travel(story, seed),
+            })
+            .map(Verdict::from),
+            (Some(at), None) => travel::goto(story, seed, at, json).map(Verdict::from),
+            (None, _) if self.travel => travel::travel(story, seed).map(Verdict::from),
             (None, _) => cli::replay(story, seed, json),
         })
     }
@@ -95,8 +98,7 @@ fn main() -> ExitCode {
         })
     });
     match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(verdict) => verdict.into(),
         Err(reason) => {
             eprintln!("{reason}");
             ExitCode::from(2)
