@@ -62,7 +62,7 @@ pub struct Scope {
     #[arg(long, value_name = "N")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub faults: Option<u8>,
-    /// Membership: how many steps by hand, in which nothing arrives but what the explorer lets arrive [default: 3]
+    /// Membership: how many steps by hand, in which nothing arrives but what the explorer lets arrive [default: 2]
     #[arg(long, value_name = "N")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_hand: Option<u8>,

@@ -94,8 +94,8 @@ impl DirectoryWorld {
         };
         let first = Era::first(&ids, &world.names);
         world.eras.push(Arc::new(first));
-        for at in 0..ids.len() {
-            world.learn(ids[at], 0);
+        for id in ids {
+            world.learn(id, 0);
         }
         while let Some(parcel) = world.parcels.pop() {
             world.arrive(&parcel);
@@ -202,7 +202,7 @@ impl DirectoryWorld {
             }
         });
         // So that the notice goes out without a tick.
-        self.now = self.now + Duration::from_millis(5);
+        self.now += Duration::from_millis(5);
         self.input(at, Input::Timer);
     }
 
