@@ -3,8 +3,9 @@
 //! ```text
 //! scenarios [STORY…] --seeds A..B [--jobs N] [--mutant mNN] [--fail-fast] [--replay] [--json]
 //! ```
-//! Without a story it runs all of them, seeds A to B-1 of each. It ends with 0 when every run was good, with 1 when
-//! one was not, and with anything else when it could not do what it was asked. With `--json` it prints one object:
+//! Without a story it runs all of them, seeds A to B-1 of each. It ends with 0 when every run was good, with 1, 3, 4 or
+//! 5 when one was not (a violation, a deadlock, nondeterminism, or a story that never came to what it is about), and with
+//! anything else when it could not do what it was asked. With `--json` it prints one object:
 //! ```text
 //! { "stories": 14, "runs": 700, "failures": [{ "scenario", "seed", "checker", "message" }], "unreached": ["probe"] }
 //! ```
@@ -22,6 +23,9 @@ use std::process::{Command, Stdio};
 pub const PACKAGE: &str = "quark-scenarios";
 /// Its binary.
 pub const BINARY: &str = "scenarios";
+
+/// The codes with which it ends when it has done what it was asked.
+const ENDS: [Option<i32>; 5] = [Some(0), Some(1), Some(3), Some(4), Some(5)];
 
 /// The built program.
 pub struct Harness {
@@ -89,7 +93,7 @@ impl Harness {
         let shown = line(&command);
         let done = command.output().with_context(|| format!("`{shown}` cannot be started"))?;
         ensure!(
-            matches!(done.status.code(), Some(0 | 1)),
+            ENDS.contains(&done.status.code()),
             "`{shown}` ended with {}: neither a good run nor a failed one",
             done.status
         );
@@ -99,7 +103,7 @@ impl Harness {
             bail!("`{shown}` reports a failure and ends with 0");
         }
         if !done.status.success() && outcome.failures.is_empty() && outcome.unreached.is_empty() {
-            bail!("`{shown}` reports no failure and ends with 1");
+            bail!("`{shown}` reports no failure and ends with {}", done.status);
         }
         Ok(outcome)
     }
@@ -113,7 +117,7 @@ impl Harness {
             .stdout(std::io::stderr())
             .status()
             .with_context(|| format!("`{}` cannot be started", self.program.display()))?;
-        ensure!(matches!(status.code(), Some(0 | 1)), "the harness ended with {status}");
+        ensure!(ENDS.contains(&status.code()), "the harness ended with {status}");
         Ok(status.success())
     }
 }

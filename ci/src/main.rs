@@ -7,6 +7,7 @@
 mod deadfiles;
 mod harness;
 mod hooks;
+mod lab;
 mod layers;
 mod links;
 mod metadata;
@@ -67,6 +68,10 @@ enum Command {
         #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
         shrink: Option<u64>,
     },
+    /// Visits every state of the small worlds of the cores
+    Explore,
+    /// Tells seeds in other processes and builds: the traces must be those committed
+    Audit,
     /// Model-checks the lock-free code under every interleaving
     Loom,
     /// Installs a git pre-commit hook that runs `cargo ci quick`
@@ -121,6 +126,8 @@ fn carry_out(arguments: &Arguments) -> Result<Report> {
         Some(Command::Mutants { ids, shrink }) => {
             report.run("mutants", || mutants::gate(ids, *shrink));
         }
+        Some(Command::Explore) => report.run("explore", lab::explore),
+        Some(Command::Audit) => report.run("audit", lab::audit),
         Some(Command::Loom) => report.run("loom", steps::loom),
         Some(Command::Hooks) => report.run("hooks", hooks::install),
     }
@@ -144,6 +151,8 @@ fn thorough(report: &mut Report) {
     report.run("tests", steps::tests);
     report.run("doctests", steps::doctests);
     report.run("seeds", || seeds::run(&seeds::Arguments::pull_request()));
+    report.run("explore", lab::explore);
+    report.run("audit", lab::audit);
 }
 
 fn layers_check() -> Result<Check> {

@@ -145,6 +145,20 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 200,
     },
     Mutant {
+        id: "m17",
+        what: "a sign of life does not end a suspicion",
+        site: "runtime/core/src/membership",
+        killer: Killer::Test { package: "quark-testkit", filter: "m17" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m18",
+        what: "one voucher too few is a majority",
+        site: "runtime/core/src/membership",
+        killer: Killer::Test { package: "quark-testkit", filter: "m18" },
+        seeds: 0,
+    },
+    Mutant {
         id: "m19",
         what: "Redis is asked what it has, and then told what to write, in two steps",
         site: "net/redis/src",
@@ -185,6 +199,13 @@ pub const REGISTRY: &[Mutant] = &[
         site: "runtime/silo/src/reminders",
         killer: Killer::Story { names: &["reminder-owner-change"], checker: "I10" },
         seeds: 200,
+    },
+    Mutant {
+        id: "m27",
+        what: "a placement is drawn in the order of a randomly seeded map",
+        site: "runtime/core/src/placement",
+        killer: Killer::Test { package: "quark-scenarios", filter: "m27" },
+        seeds: 0,
     },
     Mutant {
         id: "m28",

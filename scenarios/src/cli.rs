@@ -1,6 +1,6 @@
 //! Running stories from a command line: all of them over a range of seeds, or one again to read it.
 
-use crate::{corpus, meters, stories};
+use crate::{Verdict, corpus, meters, stories};
 use quark_testkit::case::Case;
 use quark_testkit::runner::{self, Report};
 use quark_testkit::story::Scenario;
@@ -54,7 +54,7 @@ pub fn select(names: &[String]) -> Result<Vec<Scenario>, String> {
     names
         .iter()
         .map(|name| {
-            all.iter().find(|s| s.name == name).copied().ok_or_else(|| {
+            stories::named(name).ok_or_else(|| {
                 let known: Vec<_> = all.iter().map(|s| s.name).collect();
                 format!("there is no story `{name}`; there are: {}", known.join(", "))
             })
@@ -79,10 +79,10 @@ pub fn list(json: bool) {
     }
 }
 
-/// Runs the plan; `true` if everything was good.
+/// Runs the plan; the worst that was found.
 ///
 /// Errors: what was wrong with the plan.
-pub fn run(plan: &Plan) -> Result<bool, String> {
+pub fn run(plan: &Plan) -> Result<Verdict, String> {
     let stories = select(&plan.stories)?;
     let clock = Clock::start();
     let before = quark_core::probe::snapshot();
@@ -139,7 +139,7 @@ pub fn run(plan: &Plan) -> Result<bool, String> {
     } else {
         print_summary(&stories, &reports, reached, &unreached, wall);
     }
-    Ok(unreached.is_empty() && reports.iter().all(|(_, r)| r.violations.is_empty()))
+    Ok(Verdict::of(reports.iter().map(|(_, report)| report), &unreached))
 }
 
 /// The seeds outside the range at which these stories once failed.
@@ -195,6 +195,7 @@ fn print_json(
         "{}",
         json!({
             "stories": stories.len(), "runs": reports.len(), "failures": failures,
+            "verdict": Verdict::of(reports.iter().map(|(_, r)| r), unreached).word(),
             "probes_reached": reached, "unreached": unreached, "examined": meters::of(reports),
             "simulated_s": simulated(reports).as_secs(),
             "delivered": reports.iter().map(|(_, r)| r.delivered).sum::<u64>(),
@@ -257,14 +258,14 @@ pub(crate) const FAILURES_SHOWN: usize = 10;
 /// Tells one run again, whole or made smaller, and prints it to be read.
 ///
 /// Errors: an unknown story.
-pub fn replay(case: &Case, json: bool) -> Result<bool, String> {
+pub fn replay(case: &Case, json: bool) -> Result<Verdict, String> {
     let (story, seed) = (select(std::slice::from_ref(&case.story))?[0], case.seed);
     quiet_panics();
     let before = quark_core::probe::snapshot();
     let report = runner::tell_case(&story, case);
     if json {
         print_json(&[story], &[(story.name, report.clone())], reached(&before), &[]);
-        return Ok(report.violations.is_empty());
+        return Ok(Verdict::of([&report], &[]));
     }
     println!("{}, seed {seed}\n{}\n", story.name, story.premise);
     for step in &report.steps {
@@ -287,7 +288,7 @@ pub fn replay(case: &Case, json: bool) -> Result<bool, String> {
         report.delivered,
         report.simulated.as_secs_f64(),
     );
-    Ok(report.violations.is_empty())
+    Ok(Verdict::of([&report], &[]))
 }
 
 /// A panic inside a run becomes a violation; its text needs no second copy on the terminal.

@@ -1,12 +1,14 @@
 //! Stories: what a cluster lives through, in a simulation and on real processes.
 #![deny(missing_docs)]
 
+pub mod audit;
 pub mod bank;
 pub mod callers;
 pub mod cast;
 pub mod cli;
 pub mod corpus;
 pub mod diary;
+pub mod explore;
 pub mod givers;
 pub mod inside;
 pub mod insisters;
@@ -17,5 +19,8 @@ pub mod shrink;
 pub mod stories;
 pub mod travel;
 pub mod vault;
+mod verdict;
 pub mod views;
 pub mod workload;
+
+pub use verdict::{EXIT_CODES, Verdict};

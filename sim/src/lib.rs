@@ -43,6 +43,7 @@ mod task;
 mod timer;
 mod trace;
 pub mod tripwire;
+mod version;
 mod world;
 
 pub use choice::{Branch, ChoiceId, Decision, Purpose, Replay, key};
@@ -56,4 +57,5 @@ pub use store::{Commit, Lost, StoreMeters};
 pub use trace::{
     CHECKPOINT_EVENTS, Checkpoint, Divergence, Trace, TraceEvent, TraceKind, audit, first_divergence,
 };
+pub use version::ENGINE_VERSION;
 pub use world::{Meters, Next, NodeLook, PathLook, World, WorldHandle};

@@ -37,6 +37,20 @@ fn a_read_of_the_real_clock_is_caught_with_its_place() {
         std::hint::black_box(std::time::SystemTime::now());
     });
     assert!(message.contains("`clock_gettime`"), "{message}");
+    assert!(message.contains("a_read_of_the_real_clock"), "{message}");
+}
+
+#[test]
+fn a_sleep_of_tokio_is_caught_with_its_place() {
+    // Where there is no reactor, it panics by itself: the simulation has none, so a test has to bring one.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let _inside = runtime.enter();
+    let message = caught(Config::new(6), || {
+        drop(std::hint::black_box(tokio::time::sleep(Duration::from_millis(1))));
+    });
+    assert!(message.contains("`clock_gettime`"), "{message}");
+    assert!(message.contains("tokio::time"), "the backtrace names the callee: {message}");
+    assert!(message.contains("a_sleep_of_tokio_is_caught"), "the backtrace names the caller: {message}");
 }
 
 #[test]
@@ -54,6 +68,7 @@ fn system_entropy_is_caught() {
         std::hint::black_box(bytes);
     });
     assert!(message.contains("`getrandom`"), "{message}");
+    assert!(message.contains("system_entropy_is_caught"), "the backtrace names the caller: {message}");
 }
 
 #[test]
@@ -68,6 +83,7 @@ fn a_randomly_seeded_map_is_caught() {
     .join()
     .expect("the thread returns the message");
     assert!(message.contains("`getrandom`"), "{message}");
+    assert!(message.contains("a_randomly_seeded_map_is_caught"), "the backtrace names the caller: {message}");
 }
 
 #[test]
@@ -76,6 +92,7 @@ fn a_thread_and_a_real_sleep_are_caught() {
         std::thread::spawn(|| {}).join().expect("an empty thread ends");
     });
     assert!(message.contains("`pthread_create`"), "{message}");
+    assert!(message.contains("a_thread_and_a_real_sleep"), "the backtrace names the caller: {message}");
     let message = caught(Config::new(4), || std::thread::sleep(Duration::from_nanos(1)));
     assert!(message.contains("nanosleep`"), "{message}");
 }

@@ -4,6 +4,7 @@
 pub mod case;
 pub mod checkers;
 pub mod epilogue;
+pub mod explore;
 pub mod golden;
 pub mod history;
 pub mod journal;

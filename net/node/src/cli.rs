@@ -27,6 +27,7 @@ pub enum Command {
     #[command(verbatim_doc_comment)]
     Up(UpFlags),
     /// Tell the cluster's stories in the simulator: partitions, crashes, zombies, lost answers, from a seed
+    #[command(after_help = quark_scenarios::EXIT_CODES)]
     Sim {
         #[command(subcommand)]
         command: SimCommand,
@@ -162,6 +163,10 @@ pub enum SimCommand {
         #[arg(long, value_name = "N")]
         seed: u64,
     },
+    /// Visit every state that a small world of silos may come to, and check what must hold in each
+    Explore(quark_scenarios::explore::Arguments),
+    /// Tell seeds in processes of their own, and demand the same trace of all
+    Audit(quark_scenarios::audit::Arguments),
     /// List the stories
     List {
         /// Print JSON lines

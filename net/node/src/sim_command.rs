@@ -5,9 +5,10 @@ use quark_scenarios::cli::{self, Plan};
 use quark_scenarios::search::{self, SearchPlan};
 use quark_scenarios::shrink::{self, Case, ShrinkPlan};
 use quark_scenarios::travel::{self, BranchPlan};
+use quark_scenarios::{Verdict, audit, explore};
 use std::process::ExitCode;
 
-/// Ends with 0 when every run was good, 1 when one was not, 2 when it could not do what it was asked.
+/// Ends with the code of the worst that was found (see [`Verdict`]), 2 when it could not do what it was asked.
 pub fn run(command: SimCommand) -> ExitCode {
     let outcome = match command {
         SimCommand::Run { stories, seeds, jobs, fail_fast, json } => {
@@ -18,23 +19,25 @@ pub fn run(command: SimCommand) -> ExitCode {
         SimCommand::Search { stories, budget, stable, from, uniform, json } => {
             let (budget, runs_max, is_uniform) = (budget.0, u64::MAX, uniform);
             search::search(&SearchPlan { stories, from, budget, runs_max, stable, is_uniform, json })
+                .map(Verdict::from)
         }
-        SimCommand::Shrink { run, out, budget, json } => {
-            case(run).and_then(|case| shrink::shrink(&ShrinkPlan { case, out, budget: budget.0, json }))
-        }
-        SimCommand::Goto { story, seed, at, json } => travel::goto(&story, seed, at, json),
+        SimCommand::Shrink { run, out, budget, json } => case(run)
+            .and_then(|case| shrink::shrink(&ShrinkPlan { case, out, budget: budget.0, json }))
+            .map(Verdict::from),
+        SimCommand::Goto { story, seed, at, json } => travel::goto(&story, seed, at, json).map(Verdict::from),
         SimCommand::Branch { story, seed, at, reseed, jobs, json } => {
-            travel::branch(&BranchPlan { story, seed, at, reseed, jobs, json })
+            travel::branch(&BranchPlan { story, seed, at, reseed, jobs, json }).map(Verdict::from)
         }
-        SimCommand::Travel { story, seed } => travel::travel(&story, seed),
+        SimCommand::Travel { story, seed } => travel::travel(&story, seed).map(Verdict::from),
+        SimCommand::Explore(arguments) => explore::run(&arguments),
+        SimCommand::Audit(arguments) => audit::run(&arguments),
         SimCommand::List { json } => {
             cli::list(json);
-            Ok(true)
+            Ok(Verdict::Good)
         }
     };
     match outcome {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(verdict) => verdict.into(),
         Err(reason) => {
             eprintln!("error: {reason}");
             ExitCode::from(2)

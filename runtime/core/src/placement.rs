@@ -66,7 +66,17 @@ pub fn choose(strategy: Placement, candidates: &Candidates<'_>, random: u64) -> 
 }
 
 fn active_at(view: &View, index: u64) -> Option<SiloId> {
+    if crate::mutant!("m27") {
+        return in_some_order(view, index);
+    }
     view.active().nth(index as usize).map(|member: &Member| member.id)
+}
+
+/// The deliberate bug: an order that no seed decides.
+#[expect(clippy::disallowed_types, reason = "this is what m27 is about, and no other build calls it")]
+fn in_some_order(view: &View, index: u64) -> Option<SiloId> {
+    let active: std::collections::HashSet<SiloId> = view.active().map(|member| member.id).collect();
+    active.into_iter().nth(index as usize)
 }
 
 /// Maps 64 random bits to a number below `count`; 0 if there is none. The high bits decide.

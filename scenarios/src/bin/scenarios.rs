@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use quark_core::Instant;
+use quark_scenarios::Verdict;
 use quark_scenarios::cli::{self, Plan};
 use quark_scenarios::search::{self, SearchPlan};
 use quark_scenarios::shrink::{self, ShrinkPlan};
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 /// Runs stories over a range of seeds.
 #[derive(Parser)]
+#[command(after_help = quark_scenarios::EXIT_CODES)]
 struct Arguments {
     /// The stories; none for all.
     stories: Vec<String>,
@@ -69,7 +71,7 @@ struct Arguments {
 
 impl Arguments {
     /// What is to be done with one story and one seed, if that is what was asked for.
-    fn one_run(&self) -> Option<Result<bool, String>> {
+    fn one_run(&self) -> Option<Result<Verdict, String>> {
         if !self.replay && !self.travel && !self.shrink && self.at.is_none() {
             return None;
         }
@@ -92,15 +94,17 @@ impl Arguments {
                 reseed: reseed.clone(),
                 jobs: self.jobs,
                 json,
-            }),
-            (Some(at), None) => travel::goto(story, seed, at, json),
-            (None, _) if self.travel => travel::travel(story, seed),
+            })
+            .map(Verdict::from),
+            (Some(at), None) => travel::goto(story, seed, at, json).map(Verdict::from),
+            (None, _) if self.travel => travel::travel(story, seed).map(Verdict::from),
             (None, _) if self.shrink => shrink::shrink(&ShrinkPlan {
                 case,
                 out: self.out.clone(),
                 budget: Duration::from_secs(self.budget),
                 json,
-            }),
+            })
+            .map(Verdict::from),
             (None, _) => cli::replay(&case, json),
         })
     }
@@ -118,15 +122,18 @@ fn main() -> ExitCode {
         }
     }
     if let Some(seconds) = arguments.search {
-        return ended(search::search(&SearchPlan {
-            stories: arguments.stories,
-            from: arguments.seeds.start,
-            budget: Duration::from_secs(seconds),
-            runs_max: u64::MAX,
-            stable: u64::MAX,
-            is_uniform: arguments.uniform,
-            json: arguments.json,
-        }));
+        return ended(
+            search::search(&SearchPlan {
+                stories: arguments.stories,
+                from: arguments.seeds.start,
+                budget: Duration::from_secs(seconds),
+                runs_max: u64::MAX,
+                stable: u64::MAX,
+                is_uniform: arguments.uniform,
+                json: arguments.json,
+            })
+            .map(Verdict::from),
+        );
     }
     let result = arguments.one_run().unwrap_or_else(|| {
         cli::run(&Plan {
@@ -144,10 +151,9 @@ fn main() -> ExitCode {
     ended(result)
 }
 
-fn ended(result: Result<bool, String>) -> ExitCode {
+fn ended(result: Result<Verdict, String>) -> ExitCode {
     match result {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(verdict) => verdict.into(),
         Err(reason) => {
             eprintln!("{reason}");
             ExitCode::from(2)

@@ -13,6 +13,7 @@ mod drain_in_order;
 mod first_call_race;
 mod lost_gossip;
 mod outbox_crash_points;
+mod planted;
 mod pressure_cycle;
 mod redis_dark;
 mod redis_failover;
@@ -66,4 +67,21 @@ pub fn all() -> Vec<Scenario> {
         drain_in_order::SCENARIO,
         swarm::SCENARIO,
     ]
+}
+
+/// Those that are wrong on purpose, to see that somebody notices: told only when they are named.
+pub fn planted() -> Vec<Scenario> {
+    vec![
+        planted::CANARY,
+        planted::DEADLOCK,
+        planted::VACUOUS,
+        planted::HASH_ORDER,
+        planted::ADDRESS_ORDER,
+        planted::REAL_CLOCK,
+    ]
+}
+
+/// The story of this name, planted or not.
+pub fn named(name: &str) -> Option<Scenario> {
+    all().into_iter().chain(planted()).find(|story| story.name == name)
 }

@@ -1,10 +1,11 @@
 //! Until when what the dead hosted may still run.
 
 use crate::{Instant, SiloId, SiloName};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Silos of which a dead incarnation may still run, by when it surely has stopped.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize)]
 pub(super) struct Graces {
     ends: BTreeMap<SiloName, Instant>,
     /// The earliest of them: looked at with every message, when hundreds may have died.

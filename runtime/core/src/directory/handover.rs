@@ -6,10 +6,11 @@ use super::point_map::PointMap;
 use super::span::Spans;
 use crate::view::Status;
 use crate::{ActorId, Instant, SiloId, ViewVersion, reached};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The hand-over of one set of ranges: from the silo that owned them, or from all who may host something there.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize)]
 pub(super) struct Session {
     /// Our view when it began. Ownership has been ours without a break since then.
     pub since: ViewVersion,
@@ -25,7 +26,7 @@ pub(super) struct Session {
     behind: Option<ViewVersion>,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize)]
 enum Source {
     /// The owner before us. What it does not know completely, we recover.
     Before { missing: Spans },

@@ -6,6 +6,7 @@ use super::point_map::PointMap;
 use super::span::Spans;
 use crate::view::Status;
 use crate::{ActorId, Instant, ViewVersion, reached};
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub enum Hosting {
 }
 
 /// What this silo hosts, and what it will not host.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize)]
 pub(super) struct Hosted {
     running: PointMap<Registration>,
     /// Owners of older views have been left out of some answer: none of their placements is taken any more. One number

@@ -5,10 +5,11 @@ use super::message::{DirectoryMessage, Registration};
 use super::point_map::PointMap;
 use super::span::Spans;
 use crate::{ActorId, Instant, SiloId};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Placements that this silo ended and whose owner has not confirmed it, and evictions that wait for their end.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize)]
 pub(super) struct Notices {
     ended: PointMap<Notice<Registration>>,
     ended_due: BTreeSet<(Instant, ActorId)>,
@@ -16,7 +17,7 @@ pub(super) struct Notices {
     evict: BTreeMap<(SiloId, ActorId), Notice<Registration>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
 struct Notice<T> {
     what: T,
     tries: u32,

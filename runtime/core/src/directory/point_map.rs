@@ -2,13 +2,14 @@
 
 use super::span::Spans;
 use crate::ActorId;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// `None` sorts before every actor of the point, which is how a range of points becomes a range of keys.
 type Key = (u64, Option<ActorId>);
 
 /// Values by actor, sorted by the actor's point on the ring.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize)]
 pub(super) struct PointMap<V>(BTreeMap<Key, V>);
 
 impl<V> Default for PointMap<V> {

@@ -2,9 +2,10 @@
 
 use super::span::Spans;
 use crate::{Instant, SiloId, ViewVersion};
+use serde::Serialize;
 
 /// The right, for points that were lost together.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize)]
 pub(super) struct Token {
     pub spans: Spans,
     /// The last view in which the points were ours: no placement of ours is newer.
@@ -13,7 +14,7 @@ pub(super) struct Token {
 }
 
 /// To whom the token went. The entries stay for a while, in case the last page got lost.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize)]
 pub(super) struct Given {
     pub to: SiloId,
     pub request: u64,
@@ -27,7 +28,7 @@ impl Token {
 }
 
 /// All tokens of a silo. No two are for one point.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize)]
 pub(super) struct Tokens {
     list: Vec<Token>,
     /// Their points together: nearly every question is about others, and there may be hundreds of tokens.

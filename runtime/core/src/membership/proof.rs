@@ -135,8 +135,13 @@ impl Membership {
         let config = self.config.clone();
         match (result, &mut self.lease) {
             (Ok(Some((row, version))), Some(lease)) if row.generation == self.me.generation => {
+                let (known, met_a_conflict) = (lease.row, lease.row_unknown);
                 lease.read(now, self.me, row, *version, &config);
-                lease.renew_at = now;
+                // The row is as we knew it, and a renewal met a conflict all the same: then it is our silo's row that has
+                // changed, and until the table has been read the next renewal would meet the same, as fast as the
+                // store can answer.
+                let in_vain = met_a_conflict && lease.row == known;
+                lease.renew_at = if in_vain { now + CONFLICT_PAUSE } else { now };
                 self.announce_lease(now, out);
             }
             (Ok(_), Some(_)) => self.read_table_at_once(now, out),
@@ -230,5 +235,7 @@ impl Membership {
     }
 }
 
+/// How long to wait for the table after a renewal that met a conflict although the lease row had not changed.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(100);
 /// A renewal sent so lately need not be repeated to know that the store is not dark.
 const PROOF_FRESH: Duration = Duration::from_millis(200);

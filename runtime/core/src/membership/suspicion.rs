@@ -119,7 +119,7 @@ impl Target {
         if pulse.serving {
             self.served = now;
         }
-        if !self.is_leaseless(now, config) {
+        if !self.is_leaseless(now, config) && !crate::mutant!("m17") {
             self.ballot_at = None;
             self.ballots_lost = 0;
             self.contested = false;

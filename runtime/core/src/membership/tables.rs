@@ -125,9 +125,6 @@ impl Membership {
                 if awaited {
                     self.reading.failures = 0;
                     self.reading.at = now + self.config.read_every;
-                    if self.reading.again {
-                        self.begin_reading(now, out);
-                    }
                 }
                 // Also a late answer is the truth of its time; `adopt` keeps the newer one.
                 if let Some(table) = news {
@@ -136,9 +133,8 @@ impl Membership {
                     }
                     self.adopt(now, table, out);
                 }
-                if awaited && self.reading.in_flight.is_none() {
-                    self.stale = false;
-                    self.doubt_what_was_mentioned();
+                if awaited && !self.is_stopped() {
+                    self.read_again(now, out);
                 }
             }
             Err(StoreFault::Unusable(reason)) if self.lease.is_none() => {
@@ -148,6 +144,16 @@ impl Membership {
             Err(_) if awaited => self.reading_failed(now),
             Err(_) => {}
         }
+    }
+
+    /// A reading has come back, and what it found is taken in. Not before that: what was found may say when to read
+    /// next, and were a reading under way by then, that would mean at once, and again at once, for as long as it says so.
+    fn read_again(&mut self, now: Instant, out: &mut Vec<Action>) {
+        if self.reading.again {
+            return self.begin_reading(now, out);
+        }
+        self.stale = false;
+        self.doubt_what_was_mentioned();
     }
 
     /// A reading that began after every mention has come back. A version that it did not find is none: whoever made

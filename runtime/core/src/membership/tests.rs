@@ -2,6 +2,7 @@
 
 mod chaos;
 mod explore;
+mod hot_loops;
 mod store;
 mod stories;
 mod went_back;
