@@ -7,6 +7,7 @@ pub mod cast;
 pub mod cli;
 pub mod corpus;
 pub mod diary;
+pub mod explain;
 pub mod inside;
 pub mod purse;
 pub mod stories;

@@ -12,4 +12,5 @@ pub mod sim;
 pub mod stage;
 pub mod store_conformance;
 pub mod story;
+pub mod telling;
 pub mod travel;

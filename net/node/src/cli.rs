@@ -112,6 +112,8 @@ pub enum SimCommand {
         #[arg(long, value_name = "N")]
         seed: u64,
     },
+    #[command(flatten)]
+    Explain(crate::explain_command::ExplainCommand),
     /// List the stories
     List {
         /// Print JSON lines

@@ -18,6 +18,7 @@ pub fn run(command: SimCommand) -> ExitCode {
             travel::branch(&BranchPlan { story, seed, at, reseed, jobs, json })
         }
         SimCommand::Travel { story, seed } => travel::travel(&story, seed),
+        SimCommand::Explain(command) => crate::explain_command::run(command),
         SimCommand::List { json } => {
             cli::list(json);
             Ok(true)

@@ -3,8 +3,10 @@
 use clap::Parser;
 use quark_core::Instant;
 use quark_scenarios::cli::{self, Plan};
+use quark_scenarios::explain::{self, CurvePlan, Sampling, Source, ViewPlan};
 use quark_scenarios::travel::{self, BranchPlan};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Runs stories over a range of seeds.
@@ -39,6 +41,15 @@ struct Arguments {
     /// Go back and forth in the first seed of the first story.
     #[arg(long, conflicts_with_all = ["at", "replay"])]
     travel: bool,
+    /// Draw the first seed of the first story into this HTML file; with --curve, how likely its failure was, too.
+    #[arg(long, value_name = "FILE")]
+    view: Option<PathBuf>,
+    /// Find the moment that decided the failure of the first seed of the first story.
+    #[arg(long)]
+    curve: bool,
+    /// Tell the first seed of the first story in prose.
+    #[arg(long)]
+    prose: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -47,13 +58,17 @@ struct Arguments {
 impl Arguments {
     /// What is to be done with one story and one seed, if that is what was asked for.
     fn one_run(&self) -> Option<Result<bool, String>> {
-        if !self.replay && !self.travel && self.at.is_none() {
+        let explains = self.view.is_some() || self.curve || self.prose;
+        if !self.replay && !self.travel && !explains && self.at.is_none() {
             return None;
         }
         let Some(story) = self.stories.first() else {
             return Some(Err("name the story to replay, or to travel in".into()));
         };
         let (seed, json) = (self.seeds.start, self.json);
+        if explains {
+            return Some(self.explained(story));
+        }
         Some(match (self.at, &self.reseed) {
             (Some(at), Some(reseed)) => travel::branch(&BranchPlan {
                 story: story.clone(),
@@ -67,6 +82,27 @@ impl Arguments {
             (None, _) if self.travel => travel::travel(story, seed),
             (None, _) => cli::replay(story, seed, json),
         })
+    }
+}
+
+impl Arguments {
+    fn explained(&self, story: &str) -> Result<bool, String> {
+        let (story, seed, jobs) = (story.to_owned(), self.seeds.start, self.jobs);
+        let source = Source::Seed { story: story.clone(), seed };
+        match &self.view {
+            Some(_) => explain::view(&ViewPlan {
+                source,
+                out: self.view.clone(),
+                plan: None,
+                with_curve: self.curve,
+                jobs,
+            }),
+            None if self.prose => explain::story(&source, self.json),
+            None => {
+                let sampling = Sampling { jobs, ..Sampling::default() };
+                explain::curve(&CurvePlan { story, seed, sampling, json: self.json })
+            }
+        }
     }
 }
 
