@@ -18,7 +18,7 @@ use super::film::{Frame, Sending, Shot};
 use quark_core::wire::CallId;
 use quark_core::{ActorId, Epoch, Instant, SiloId, Version};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// A call, by whoever issued it.
 pub(super) type CallKey = (SiloId, CallId);
@@ -35,6 +35,8 @@ pub(super) struct Linker {
     lane_of_node: Vec<Option<u32>>,
     /// The newest generation that was heard of, by lane.
     newest: Vec<Option<u64>>,
+    /// Lanes from this one on are clients'.
+    silos: u32,
     last: Last,
 }
 
@@ -48,6 +50,11 @@ struct Last {
     replies: BTreeMap<(u32, CallKey), u32>,
     questions: BTreeMap<(u32, SiloId, &'static str, u64), u32>,
     issued: BTreeMap<CallKey, u32>,
+    call_ends: BTreeMap<CallKey, u32>,
+    /// Requests of clients that arrived at a gateway, by lane and actor: it makes a call of its own of each, in order.
+    asked: BTreeMap<(u32, u32), VecDeque<(u32, CallKey)>>,
+    /// Which call of a gateway a client's call became.
+    passed_on: BTreeMap<(u32, CallKey), CallKey>,
     turns: BTreeMap<(SiloId, CallKey), u32>,
     turn_ends: BTreeMap<(SiloId, CallKey), u32>,
     /// Turns that have not ended, by silo and actor.
@@ -106,8 +113,8 @@ pub(super) fn call_words((silo, call): CallKey) -> String {
 }
 
 impl Linker {
-    /// Before anything has happened, on these lanes; `nodes` has the name of each of the world's nodes.
-    pub(super) fn new(lanes: &[String], nodes: &[String]) -> Self {
+    /// Before anything has happened, on these lanes, the first `silos` of which are silos; `nodes` has the name of each of the world's nodes.
+    pub(super) fn new(lanes: &[String], silos: usize, nodes: &[String]) -> Self {
         let lane_of: BTreeMap<String, u32> = (0..).zip(lanes).map(|(at, name)| (name.clone(), at)).collect();
         Self {
             events: Vec::new(),
@@ -117,6 +124,7 @@ impl Linker {
             lane_of_node: nodes.iter().map(|name| lane_of.get(name).copied()).collect(),
             newest: vec![None; lanes.len()],
             lane_of,
+            silos: silos as u32,
             last: Last::default(),
         }
     }
@@ -194,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_partition_names_its_actor() {
-        let mut linker = Linker::new(&[], &[]);
+        let mut linker = Linker::new(&[], 0, &[]);
         for (partition, actor) in [
             ("a0.7/account/a/b", Some("account/a/b")),
             ("a3.4/acmeuser/x", Some("acme:user/x")),

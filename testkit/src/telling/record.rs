@@ -103,7 +103,7 @@ impl Watch {
         let nodes: Vec<String> = std::iter::once(NodeId::DRIVER).chain(world.nodes()).map(name).collect();
         let mut lanes = lanes(&nodes, &history);
         let names: Vec<String> = lanes.iter().map(|lane| lane.name.clone()).collect();
-        let mut linker = Linker::new(&names, &nodes);
+        let mut linker = Linker::new(&names, lanes.iter().filter(|lane| lane.is_silo).count(), &nodes);
         let deeds = world.deeds();
         let ids = tell_in_order(&mut linker, &history, &self.film, &deeds);
         let end = Instant::ZERO + report.simulated;

@@ -92,7 +92,12 @@ impl Linker {
         let Some(key) = head.call else { return Vec::new() };
         let arrived = self.last.requests.get(&(from, key)).copied();
         if head.is_reply {
-            return vec![self.last.turn_ends.get(&(sending.from, key)).copied().or(arrived)];
+            let last = &self.last;
+            let passed_on = last.passed_on.get(&(from, key));
+            let answered =
+                passed_on.and_then(|own| last.call_ends.get(own).or_else(|| last.replies.get(&(from, *own))));
+            let ended = last.turn_ends.get(&(sending.from, key)).or(answered);
+            return vec![ended.copied().or(arrived)];
         }
         let issued = self.last.issued.get(&key).copied().filter(|_| key.0 == sending.from);
         // The turn that made the call is known only from the chain that rides with it.
@@ -134,11 +139,17 @@ impl Linker {
         draft.life = is_delivered.then_some(sending.to.generation.0);
         let (call, asks, is_reply, from) =
             (sending.head.call, sending.head.asks, sending.head.is_reply, sending.from);
+        let actor = draft.actor;
         let id = self.push(draft);
         let frame = &mut self.frames[position as usize];
         (frame.end, frame.fate) = (Some(id), fate);
+        let from_lane = frame.from;
         let Some(to) = frame.to.filter(|_| is_delivered) else { return };
         if let Some(key) = call {
+            // Straight from a client: what a silo sends on is no new call.
+            if let (false, Some(actor), true) = (is_reply, actor, from_lane >= self.silos) {
+                self.last.asked.entry((to, actor)).or_default().push_back((id, key));
+            }
             let known = if is_reply { &mut self.last.replies } else { &mut self.last.requests };
             known.insert((to, key), id);
         }

@@ -2,7 +2,7 @@
 
 use super::super::EntryKind;
 use super::super::silo_words::{data, words};
-use super::{Draft, Linker};
+use super::{CallKey, Draft, Linker};
 use crate::history::{SiloEvent, SiloRecord};
 use quark_core::wire::CallId;
 use quark_core::{ActorId, Instant, SiloId};
@@ -18,6 +18,11 @@ impl Linker {
         draft.actor = subject(event).map(|actor| self.actor(actor));
         draft.call = call(silo, event);
         draft.causes = self.causes_of(silo, event, draft.actor);
+        if let (SiloEvent::CallIssued { .. }, Some(lane), Some(actor), Some(key)) =
+            (event, lane, draft.actor, draft.call)
+        {
+            draft.causes.push(self.pass_on(lane, actor, key));
+        }
         let (actor, key) = (draft.actor, draft.call);
         let id = self.push(draft);
         let last = &mut self.last;
@@ -38,6 +43,7 @@ impl Linker {
                     turns.remove(at);
                 }
             }
+            SiloEvent::CallEnded { .. } => last.call_ends.extend(key.map(|key| (key, id))),
             SiloEvent::LeaseHeld { .. } => last.leases.extend([(silo, id)]),
             SiloEvent::ViewInstalled { .. } => last.views.extend([(silo, id)]),
             SiloEvent::Placed { .. } => last.placed.extend(actor.map(|actor| (actor, id))),
@@ -46,6 +52,13 @@ impl Linker {
         if let (Some(actor), SiloEvent::TurnEnded { .. } | SiloEvent::Activated { .. }) = (actor, event) {
             last.activations.insert((silo, actor), id);
         }
+    }
+
+    /// A gateway makes a call of its own of a client's: the request that it came by.
+    fn pass_on(&mut self, lane: u32, actor: u32, key: CallKey) -> Option<u32> {
+        let (request, asked) = self.last.asked.get_mut(&(lane, actor))?.pop_front()?;
+        self.last.passed_on.insert((lane, asked), key);
+        Some(request)
     }
 
     fn causes_of(&self, silo: SiloId, event: &SiloEvent, actor: Option<u32>) -> Vec<Option<u32>> {

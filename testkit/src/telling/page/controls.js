@@ -41,9 +41,15 @@ function wireFilters() {
   input("reset").addEventListener("click", () => { filter.slice = null; filter.call = input("call").value = ""; setActor(""); });
 }
 
+// What is chosen stays in sight when one zooms without a pointer.
+function focus() {
+  const time = chosen.event >= 0 ? E.at[chosen.event] : -1;
+  return time >= view.from && time <= view.to ? time : undefined;
+}
+
 function wireButtons() {
-  input("zoom-in").addEventListener("click", () => { zoom(.5); draw(); });
-  input("zoom-out").addEventListener("click", () => { zoom(2); draw(); });
+  input("zoom-in").addEventListener("click", () => { zoom(.5, focus()); draw(); });
+  input("zoom-out").addEventListener("click", () => { zoom(2, focus()); draw(); });
   input("fit").addEventListener("click", () => travel(WHOLE.from, WHOLE.to, draw));
   input("help-button").addEventListener("click", () => input("help").showModal());
   input("theme").addEventListener("click", () => {
@@ -55,7 +61,7 @@ function wireButtons() {
 }
 
 const KEYS = {
-  "+": () => zoom(.6), "=": () => zoom(.6), "-": () => zoom(1.6), "0": () => look(WHOLE.from, WHOLE.to),
+  "+": () => zoom(.6, focus()), "=": () => zoom(.6, focus()), "-": () => zoom(1.6, focus()), "0": () => look(WHOLE.from, WHOLE.to),
   ArrowLeft: () => pan(-.15), ArrowRight: () => pan(.15),
   c: () => { const cause = chosen.event >= 0 && E.causes[chosen.event][0]; if (cause >= 0 && cause !== false) choose(cause, true); },
   e: () => { const effect = chosen.event >= 0 && EFFECTS[chosen.event][0]; if (effect >= 0 && effect !== false) choose(effect, true); },

@@ -11,19 +11,21 @@ function chooseArrows() {
   const visible = [];
   for (let frame = 0; frame < shownFrames.length; frame++) if (isVisible(frame)) visible.push(frame);
   const every = Math.ceil(visible.length / ARROWS_MAX);
-  const drawn = every <= 1 ? visible : visible.filter((frame, at) => at % every === 0);
+  const drawn = every <= 1 ? visible : visible.filter((frame, at) => at % every === 0 || isDropped(frame));
   arrows = { drawn: drawn.length, visible: visible.length, list: drawn };
 }
 
 function drawMessages(pen) {
   chooseArrows();
   const isDense = arrows.drawn > 500;
+  // The more there are, the thinner each.
+  const thin = Math.max(.07, Math.min(.8, 120 / arrows.drawn));
   pen.lineWidth = 1;
   for (const frame of arrows.list) {
     const x1 = xOf(E.at[F.sent[frame]]), x2 = xOf(endOfFrame(frame)), y1 = barOf(F.from[frame]), y2 = barOf(F.to[frame]);
     const dropped = isDropped(frame);
     pen.strokeStyle = pen.fillStyle = dropped ? colours.bad : colours[isControl(frame) ? "control" : "message"];
-    pen.globalAlpha = dropped ? .8 : isDense ? .35 : .8;
+    pen.globalAlpha = dropped ? .8 : thin;
     // A dropped one gets half the way.
     const [tx, ty] = dropped ? [(x1 + x2) / 2, (y1 + y2) / 2] : [x2, y2];
     pen.beginPath(); pen.moveTo(x1, y1); pen.lineTo(tx, ty); pen.stroke();

@@ -74,7 +74,7 @@ function draw() {
 
 function showStatus() {
   const number = (n) => n.toLocaleString("en");
-  const sampled = arrows.drawn < arrows.visible ? `; ${number(arrows.drawn)} of ${number(arrows.visible)} messages in view are drawn: zoom in for all` : "";
+  const sampled = arrows.drawn < arrows.visible ? `, and ${number(arrows.drawn)} of ${number(arrows.visible)} messages in view: zoom in for all` : "";
   const missing = T.missing ? `; ${number(T.missing)} events are missing` : "";
   document.getElementById("status").textContent = `${number(counts.events)} of ${number(COUNT)} events${sampled}${missing}`;
   Object.assign(document.body.dataset, {

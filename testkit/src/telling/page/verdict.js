@@ -31,10 +31,16 @@ function curveWords() {
 function planParts() {
   if (!T.plan) return [];
   return [
-    make("h4", {}, `the smallest plan that still fails: ${T.plan.plan.events.length} faults`),
+    make("h4", {}, `the smallest plan that still fails: ${T.plan.plan.events.length} fault${T.plan.plan.events.length === 1 ? "" : "s"}`),
     make("code", { class: "command" }, T.plan.replay),
-    make("pre", { class: "plan" }, JSON.stringify(T.plan.plan.events, null, 1)),
+    make("pre", { class: "plan" }, T.plan.plan.events.map(planLine).join("\n")),
   ];
+}
+
+// One fault of a plan: when, for how long, what.
+function planLine({ at_us, for_us, fault: { kind, ...rest } }) {
+  const lasts = for_us === undefined ? "" : ` for ${lengthWords(for_us * 1000)}`;
+  return `${lengthWords(at_us * 1000)}: ${kind}${lasts}${Object.keys(rest).length ? ` ${JSON.stringify(rest)}` : ""}`;
 }
 
 // Shows where it was seen, with the nearest of what led there in sight.
