@@ -68,31 +68,53 @@ fn acts(telling: &Telling) -> String {
         let head = format!("{:>12}  {:<8} ", format!("{:?}", step.at), step.part);
         acts.push((step.at, 1, hanging(&head, &step.text, 23)));
     }
-    for band in telling.faults.iter().take(FAULTS_SHOWN) {
-        acts.push((band.from, 0, fault(telling, band)));
+    let kinds = alike(&telling.faults);
+    for bands in kinds.iter().take(FAULTS_SHOWN) {
+        acts.push((bands[0].from, 0, fault(telling, bands)));
     }
     acts.sort_by_key(|(at, rank, _)| (*at, *rank));
     let mut text: String = acts.into_iter().map(|(_, _, said)| said).collect();
-    if telling.faults.len() > FAULTS_SHOWN {
-        text += &format!("{:>12}  and {} more faults\n", "", telling.faults.len() - FAULTS_SHOWN);
+    if kinds.len() > FAULTS_SHOWN {
+        text += &format!("{:>12}  and {} more faults\n", "", kinds.len() - FAULTS_SHOWN);
     }
     text
 }
 
-/// A fault, and what happened while it lasted.
-fn fault(telling: &Telling, band: &Band) -> String {
+/// Faults in groups: the same was done to several at once.
+fn alike(faults: &[Band]) -> Vec<Vec<&Band>> {
+    let mut groups: BTreeMap<_, Vec<&Band>> = BTreeMap::new();
+    for band in faults {
+        groups.entry((band.from, &band.what, &band.detail, band.to)).or_default().push(band);
+    }
+    groups.into_values().collect()
+}
+
+/// A fault, or the same one done to several at once, and what happened while it lasted.
+fn fault(telling: &Telling, bands: &[&Band]) -> String {
+    let band = bands[0];
     let head = format!("{:>12}  {:<8} ", format!("{:?}", band.from), "FAULT");
     let until = match (band.is_momentary, band.end_event) {
         (true, _) => String::new(),
         (false, Some(_)) => format!(", until {:?}", band.to),
         (false, None) => ", to the end".to_owned(),
     };
-    let mut text = hanging(&head, &format!("{}{until}", band.words()), 23);
+    let others: Vec<String> = bands[1..].iter().map(|band| sides(band)).collect();
+    let and = match others.len() {
+        0 => String::new(),
+        1..=3 => format!("; and {}", others.join("; ")),
+        many => format!("; and {many} more like it"),
+    };
+    let mut text = hanging(&head, &format!("{}{and}{until}", band.words()), 23);
     let around = consequences(telling, band);
     if !around.is_empty() {
         text += &folded(&around.join("; "), 23);
     }
     text
+}
+
+/// The nodes that a fault hits.
+fn sides(band: &Band) -> String {
+    band.groups.iter().map(|group| group.join(" ")).collect::<Vec<_>>().join(" | ")
 }
 
 /// What a fault may have brought about: told only if it happened while it lasted, to whom it hit.

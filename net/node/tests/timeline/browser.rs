@@ -1,15 +1,17 @@
 //! A browser without a window, driven over WebDriver (W3C, 2018): HTTP with JSON, to a driver that the test starts.
 
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
 /// A browser. Ends with the value.
 pub struct Browser {
     driver: Child,
+    /// Held open: a driver that can say nothing any more ends.
+    _said: Lines<BufReader<ChildStdout>>,
     port: u16,
     session: String,
     folder: TempDir,
@@ -45,10 +47,10 @@ impl Browser {
         let port = said
             .by_ref()
             .map_while(Result::ok)
-            .find_map(|line| line.split_once("on port ")?.1.trim_end_matches('.').parse().ok())
+            .find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok())
             .expect("it says on which port it listens");
         let folder = TempDir::new().expect("there is room");
-        let mut browser = Self { driver, port, session: String::new(), folder };
+        let mut browser = Self { driver, _said: said, port, session: String::new(), folder };
         let profile = format!("--user-data-dir={}", browser.folder.path().join("profile").display());
         let flags: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).collect();
         let wanted = json!({ "capabilities": { "alwaysMatch": {
