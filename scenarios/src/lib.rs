@@ -8,6 +8,7 @@ pub mod cast;
 pub mod cli;
 pub mod corpus;
 pub mod diary;
+pub mod explain;
 pub mod explore;
 pub mod givers;
 pub mod inside;

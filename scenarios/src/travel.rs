@@ -3,7 +3,7 @@
 mod branch;
 mod goto;
 mod moment;
-mod print;
+pub(crate) mod print;
 mod prompt;
 
 pub use branch::{BranchPlan, branch};
@@ -21,7 +21,7 @@ fn story(name: &str) -> Result<Scenario, String> {
 }
 
 /// What a machine's error is to whoever types: its sentence, and what to type instead.
-fn explain(error: &MachineError, story: &str, seed: u64) -> String {
+pub(crate) fn explain(error: &MachineError, story: &str, seed: u64) -> String {
     match error {
         MachineError::AfterTheEnd { at, end } => format!(
             "`{}` is after the end: {story} with seed {seed} is over at {}; choose a moment until then",

@@ -50,7 +50,7 @@ pub use choice::{Branch, ChoiceId, Decision, Purpose, Replay, key};
 pub use config::{ClockConfig, Conditions, Config, NetworkConfig, Scheduler, StoreConfig};
 pub use deed::{Deed, DeedKind};
 pub use host::{Host, Identity};
-pub use net::{NetMeters, SimTransport};
+pub use net::{FrameEvent, FrameLoss, FrameStep, NetMeters, SimTransport};
 pub use node::NodeId;
 pub use spread::Spread;
 pub use store::{Commit, Lost, StoreMeters};

@@ -96,7 +96,7 @@ impl Drop for World {
         state.is_closed = true;
         let tasks = state.tasks.take_all();
         let dead = std::mem::take(&mut state.graveyard);
-        let watch = state.store.watch.take();
+        let watch = (state.store.watch.take(), state.net.watch.take());
         drop(state);
         drop((tasks, dead, watch));
         let mut state = self.0.shared.lock();

@@ -131,7 +131,9 @@ fn run(config: Config, happenings: &[Happening]) -> Run {
     let mut paused = [0u32; NODES];
     for happening in happenings {
         match *happening {
-            Happening::Crash(at) => world.crash(nodes[at]),
+            Happening::Crash(at) => {
+                world.crash(nodes[at]);
+            }
             Happening::Restart(at) if !world.is_up(nodes[at]) => {
                 world.restart(nodes[at]);
                 paused[at] = 0;

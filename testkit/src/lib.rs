@@ -18,5 +18,6 @@ pub mod sim;
 pub mod stage;
 pub mod store_conformance;
 pub mod story;
+pub mod telling;
 pub mod transport_conformance;
 pub mod travel;

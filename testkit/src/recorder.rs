@@ -51,6 +51,9 @@ struct State {
     views: BTreeMap<ViewVersion, Arc<View>>,
     /// What was last written down of the wall clocks: the furthest ahead, and the second.
     clocks: Option<(Duration, Duration)>,
+    /// Whether somebody wants to see what was taken, too.
+    keeps: bool,
+    kept: History,
 }
 
 /// About 250 MB: a story that needs more should be two stories.
@@ -209,7 +212,26 @@ impl Recorder {
     pub fn take_history(&self) -> History {
         let mut state = self.state.lock();
         let dropped = std::mem::take(&mut state.dropped);
-        History::new(std::mem::take(&mut state.records), dropped)
+        let history = History::new(std::mem::take(&mut state.records), dropped);
+        if state.keeps {
+            state.kept = history.clone();
+        }
+        history
+    }
+
+    /// From now on [`Recorder::kept`] has what [`Recorder::take_history`] took.
+    pub fn keep(&self) {
+        self.state.lock().keeps = true;
+    }
+
+    /// What was taken last, if that was to be kept.
+    pub fn kept(&self) -> History {
+        self.state.lock().kept.clone()
+    }
+
+    /// How many records there are. Does not ask for the time, and may be called where the world is locked.
+    pub fn records_so_far(&self) -> usize {
+        self.state.lock().records.len()
     }
 
     fn about(&self, name: &str, event: impl FnOnce(SiloId) -> WorldEvent) {

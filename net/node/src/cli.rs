@@ -167,6 +167,8 @@ pub enum SimCommand {
     Explore(quark_scenarios::explore::Arguments),
     /// Tell seeds in processes of their own, and demand the same trace of all
     Audit(quark_scenarios::audit::Arguments),
+    #[command(flatten)]
+    Explain(crate::explain_command::ExplainCommand),
     /// List the stories
     List {
         /// Print JSON lines

@@ -7,6 +7,7 @@
 
 mod bank;
 mod cli;
+mod explain_command;
 mod period;
 mod report;
 mod settings;

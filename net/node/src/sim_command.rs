@@ -29,6 +29,7 @@ pub fn run(command: SimCommand) -> ExitCode {
             travel::branch(&BranchPlan { story, seed, at, reseed, jobs, json }).map(Verdict::from)
         }
         SimCommand::Travel { story, seed } => travel::travel(&story, seed).map(Verdict::from),
+        SimCommand::Explain(command) => crate::explain_command::run(command).map(Verdict::from),
         SimCommand::Explore(arguments) => explore::run(&arguments),
         SimCommand::Audit(arguments) => audit::run(&arguments),
         SimCommand::List { json } => {

@@ -4,6 +4,7 @@ use clap::Parser;
 use quark_core::Instant;
 use quark_scenarios::Verdict;
 use quark_scenarios::cli::{self, Plan};
+use quark_scenarios::explain::{self, CurvePlan, Sampling, Source, ViewPlan};
 use quark_scenarios::search::{self, SearchPlan};
 use quark_scenarios::shrink::{self, ShrinkPlan};
 use quark_scenarios::travel::{self, BranchPlan};
@@ -64,6 +65,15 @@ struct Arguments {
     /// Go back and forth in the first seed of the first story.
     #[arg(long, conflicts_with_all = ["at", "replay"])]
     travel: bool,
+    /// Draw the first seed of the first story into this HTML file; with --curve, how likely its failure was, too.
+    #[arg(long, value_name = "FILE")]
+    view: Option<PathBuf>,
+    /// Find the moment that decided the failure of the first seed of the first story.
+    #[arg(long)]
+    curve: bool,
+    /// Tell the first seed of the first story in prose.
+    #[arg(long)]
+    prose: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -72,7 +82,8 @@ struct Arguments {
 impl Arguments {
     /// What is to be done with one story and one seed, if that is what was asked for.
     fn one_run(&self) -> Option<Result<Verdict, String>> {
-        if !self.replay && !self.travel && !self.shrink && self.at.is_none() {
+        let explains = self.view.is_some() || self.curve || self.prose;
+        if !self.replay && !self.travel && !self.shrink && !explains && self.at.is_none() {
             return None;
         }
         let (seed, json) = (self.seeds.start, self.json);
@@ -86,6 +97,9 @@ impl Arguments {
             Err(reason) => return Some(Err(reason)),
         };
         let story = &case.story;
+        if explains {
+            return Some(self.explained(story).map(Verdict::from));
+        }
         Some(match (self.at, &self.reseed) {
             (Some(at), Some(reseed)) => travel::branch(&BranchPlan {
                 story: story.clone(),
@@ -107,6 +121,27 @@ impl Arguments {
             .map(Verdict::from),
             (None, _) => cli::replay(&case, json),
         })
+    }
+}
+
+impl Arguments {
+    fn explained(&self, story: &str) -> Result<bool, String> {
+        let (story, seed, jobs) = (story.to_owned(), self.seeds.start, self.jobs);
+        let source = Source::Seed { story: story.clone(), seed };
+        match &self.view {
+            Some(_) => explain::view(&ViewPlan {
+                source,
+                out: self.view.clone(),
+                plan: None,
+                with_curve: self.curve,
+                jobs,
+            }),
+            None if self.prose => explain::story(&source, self.json),
+            None => {
+                let sampling = Sampling { jobs, ..Sampling::default() };
+                explain::curve(&CurvePlan { story, seed, sampling, json: self.json })
+            }
+        }
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn telling(report: &Report, branched: Option<Instant>) -> String {
 }
 
 /// How a story ended, in one line.
-pub(super) fn verdict(report: &Report) -> String {
+pub(crate) fn verdict(report: &Report) -> String {
     format!(
         "{}: trace {:016x} over {} events, {} frames delivered, {:.1} s simulated",
         if report.violations.is_empty() { "good" } else { "FAILED" },
@@ -209,12 +209,12 @@ pub(super) fn scene_as_json(story: &str, scene: &Scene) -> Value {
 }
 
 /// Text in lines of eighty columns, all of them indented.
-pub(super) fn folded(text: &str, indent: usize) -> String {
+pub(crate) fn folded(text: &str, indent: usize) -> String {
     hanging(&" ".repeat(indent), text, indent)
 }
 
 /// A head, and text behind it in lines of eighty columns, those after the first indented.
-fn hanging(head: &str, text: &str, indent: usize) -> String {
+pub(crate) fn hanging(head: &str, text: &str, indent: usize) -> String {
     let mut lines = String::new();
     let mut line = head.to_owned();
     let mut is_fresh = true;

@@ -1,8 +1,10 @@
 //! A frame on its way.
 
+use super::film::{FrameLoss, FrameStep};
 use super::link::LinkState;
 use super::port::Arrived;
 use crate::choice::Purpose;
+use crate::node::NodeId;
 use crate::queue::Event;
 use crate::spread::{ns, scale};
 use crate::state::State;
@@ -21,6 +23,8 @@ pub(crate) struct Flight {
     pub(super) path: u32,
     /// Its number on the path: what its fate is keyed by.
     number: u64,
+    /// Its number in the world: what it is called by.
+    frame: u64,
     pub(super) lane: Lane,
     pub(super) bytes: Bytes,
     /// A copy that the network made does not count against the sender's buffer.
@@ -29,7 +33,7 @@ pub(crate) struct Flight {
 
 impl State {
     /// Sends a frame off on a link that is up, or swallows it.
-    pub(crate) fn dispatch(&mut self, at: u32, lane: Lane, bytes: Bytes) {
+    pub(crate) fn dispatch(&mut self, at: u32, lane: Lane, bytes: Bytes, frame: u64) {
         let link = self.net.links.get(at).expect("the caller holds a live link");
         debug_assert_eq!(link.state, LinkState::Up);
         let path_at = link.path;
@@ -43,6 +47,7 @@ impl State {
             to_port: link.to_port.expect("a link that is up has a port at its end"),
             path: path_at,
             number: path.frames,
+            frame,
             lane,
             bytes,
             is_copy: false,
@@ -51,7 +56,7 @@ impl State {
         let flight = self.net.flights.insert(flight);
         if is_half_open {
             self.net.meters.swallowed += 1;
-            self.end_flight(flight);
+            self.end_flight(flight, FrameLoss::Swallowed);
         } else if let Some(flight) = self.admit(flight) {
             self.launch(flight);
         }
@@ -59,16 +64,18 @@ impl State {
 
     /// Whether the path lets a frame through: else it is swallowed, or held until the path clears.
     pub(crate) fn admit(&mut self, at: u32) -> Option<u32> {
-        let path = self.net.flights.get(at).expect("the caller holds a live flight").path;
-        let path = &mut self.net.paths[path as usize];
+        let flight = self.net.flights.get(at).expect("the caller holds a live flight");
+        let (frame, is_copy) = (flight.frame, flight.is_copy);
+        let path = &mut self.net.paths[flight.path as usize];
         if path.swallows() {
             self.net.meters.swallowed += 1;
-            self.end_flight(at);
+            self.end_flight(at, FrameLoss::Swallowed);
             return None;
         }
         if path.is_blocked() {
             self.net.meters.stalled += 1;
             path.hold(at);
+            self.net.film(self.now, frame, is_copy, FrameStep::Held);
             return None;
         }
         Some(at)
@@ -125,7 +132,7 @@ impl State {
             quark_core::reached!("sim.net.lost");
             self.net.meters.lost += 1;
             self.record(TraceKind::Drop, node, 1);
-            self.end_flight(at);
+            self.end_flight(at, FrameLoss::Lost);
             return false;
         }
         if self.choices.chance(event, (Purpose::Corrupt, entity, number), conditions.corrupt_ppm) {
@@ -133,7 +140,9 @@ impl State {
             let word = self.choices.word(self.now, Purpose::Damage, entity, number);
             let flight = self.net.flights.get_mut(at).expect("it was not lost");
             flight.bytes = damaged(&flight.bytes, word);
+            let (frame, is_copy) = (flight.frame, flight.is_copy);
             self.net.meters.corrupted += 1;
+            self.net.film(self.now, frame, is_copy, FrameStep::Damaged);
         }
         if self.choices.chance(event, (Purpose::Duplicate, entity, number), conditions.duplicate_ppm) {
             quark_core::reached!("sim.net.duplicated");
@@ -141,6 +150,7 @@ impl State {
             let flight = self.net.flights.get(at).expect("it was not lost");
             let copy = Flight { bytes: flight.bytes.clone(), is_copy: true, ..*flight };
             let latency = self.latency(flight.path, Purpose::Duplicate, !number);
+            self.net.film(self.now, copy.frame, true, FrameStep::Copied);
             let copy = self.net.flights.insert(copy);
             self.queue.push(self.now + latency * 2, Event::Deliver { flight: copy });
         }
@@ -179,6 +189,8 @@ impl State {
         if !arrives || target.refuses(flight.from) {
             self.net.meters.undeliverable += 1;
             self.record(TraceKind::Drop, to_node, 2);
+            let dropped = FrameStep::Dropped(FrameLoss::Undeliverable);
+            self.net.film(self.now, flight.frame, flight.is_copy, dropped);
             if !flight.is_copy {
                 self.unload(flight.link, flight.serial, flight.lane, flight.bytes.len());
             }
@@ -189,6 +201,7 @@ impl State {
         let frame = Arrived {
             from: flight.from,
             bytes: flight.bytes,
+            frame: flight.frame,
             link: flight.link,
             serial: flight.serial,
             is_copy: flight.is_copy,
@@ -197,10 +210,13 @@ impl State {
             self.wakes.push(waker);
         }
         self.record(TraceKind::Deliver, to_node, payload);
+        let delivered = FrameStep::Delivered { to_node: NodeId(to_node) };
+        self.net.film(self.now, flight.frame, flight.is_copy, delivered);
     }
 
-    fn end_flight(&mut self, at: u32) {
+    fn end_flight(&mut self, at: u32, why: FrameLoss) {
         let flight = self.net.flights.remove(at).expect("the caller holds a live flight");
+        self.net.film(self.now, flight.frame, flight.is_copy, FrameStep::Dropped(why));
         if !flight.is_copy {
             self.unload(flight.link, flight.serial, flight.lane, flight.bytes.len());
         }

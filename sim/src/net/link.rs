@@ -40,19 +40,19 @@ pub(crate) struct Link {
     pub(crate) is_learnt: bool,
     pub(crate) is_half_open: bool,
     pub(crate) lanes: [LaneUse; 2],
-    pub(crate) waiting: Vec<(Lane, Bytes)>,
+    /// With their numbers.
+    pub(crate) waiting: Vec<(Lane, Bytes, u64)>,
     pub(crate) down_since: u64,
     /// Whether the dial under way has found its path blocked once and waits for its timeout.
     is_dial_stuck: bool,
 }
 
 impl Link {
-    /// This incarnation of the link ends: what waits for it is dropped. Returns how many frames those were.
+    /// This incarnation of the link ends: what waits for it is dropped. Returns the numbers of those frames.
     ///
     /// A new serial, because other frames of this incarnation may still be under way: they no longer count.
-    pub(crate) fn drop_waiting(&mut self, serial: u32, state: LinkState) -> u64 {
-        let unsent = self.waiting.len() as u64;
-        self.waiting.clear();
+    pub(crate) fn drop_waiting(&mut self, serial: u32, state: LinkState) -> Vec<u64> {
+        let unsent = self.waiting.drain(..).map(|(_, _, frame)| frame).collect();
         self.lanes = Default::default();
         self.serial = serial;
         self.to_port = None;
@@ -105,7 +105,8 @@ impl State {
     pub(crate) fn remove_link(&mut self, at: u32) {
         let Some(link) = self.net.links.remove(at) else { return };
         self.net.paths[link.path as usize].link_ends(&link.lanes);
-        self.net.meters.unsent += link.waiting.len() as u64;
+        let unsent: Vec<u64> = link.waiting.iter().map(|(_, _, frame)| *frame).collect();
+        self.net.drop_unsent(self.now, &unsent);
         if let Some(node) = link.to_node {
             self.nodes[node as usize].inbound.remove(&at);
         }
@@ -167,7 +168,8 @@ impl State {
             quark_core::reached!("sim.net.refused");
             let serial = self.net.next_serial();
             let link = self.net.links.get_mut(at).expect("checked above");
-            self.net.meters.unsent += link.drop_waiting(serial, LinkState::Refused);
+            let unsent = link.drop_waiting(serial, LinkState::Refused);
+            self.net.drop_unsent(self.now, &unsent);
             self.record(TraceKind::Link, from_node, 3);
             return self.tell(from_port, Incoming::Refused { peer: to, reason, dead });
         }
@@ -192,8 +194,8 @@ impl State {
         let link = self.net.links.get_mut(at).expect("checked by the caller");
         let (port, to) = (link.from_port, link.to);
         let unsent = link.drop_waiting(serial, LinkState::Down);
-        self.net.meters.unsent += unsent;
-        if unsent > 0 {
+        self.net.drop_unsent(self.now, &unsent);
+        if !unsent.is_empty() {
             self.hint_down(at, port, to);
         }
     }
@@ -207,8 +209,8 @@ impl State {
         let waiting = std::mem::take(&mut link.waiting);
         self.net.meters.links_up += 1;
         self.record(TraceKind::Link, node, 1);
-        for (lane, bytes) in waiting {
-            self.dispatch(at, lane, bytes);
+        for (lane, bytes, frame) in waiting {
+            self.dispatch(at, lane, bytes, frame);
         }
     }
 
@@ -249,9 +251,10 @@ impl State {
         let (from_port, from_node, to, to_port) = (link.from_port, link.from_node, link.to, link.to_port);
         let to_node = link.to_node;
         self.net.paths[link.path as usize].link_ends(&link.lanes);
-        self.net.meters.unsent += link.drop_waiting(serial, LinkState::Down);
+        let unsent = link.drop_waiting(serial, LinkState::Down);
         link.down_since = now;
         let is_learnt = link.is_learnt;
+        self.net.drop_unsent(now, &unsent);
         self.net.meters.links_down += 1;
         self.record(TraceKind::Link, from_node, 2);
         self.hint_down(at, from_port, to);

@@ -8,16 +8,19 @@
 
 mod backlog;
 mod by_peer;
+mod film;
 mod flight;
 mod link;
 mod path;
 mod port;
 
+pub use film::{FrameEvent, FrameLoss, FrameStep};
 pub use port::SimTransport;
 
 use crate::config::NetworkConfig;
 use crate::pool::Pool;
 use crate::world::PathLook;
+use film::FrameWatch;
 use flight::Flight;
 use link::Link;
 use path::Path;
@@ -37,6 +40,8 @@ pub(crate) struct Net {
     notices: Pool<(u32, Incoming)>,
     link_serial: u32,
     pub(crate) meters: NetMeters,
+    /// Who is told of every step of every frame.
+    pub(crate) watch: Option<FrameWatch>,
 }
 
 impl Net {
@@ -51,6 +56,7 @@ impl Net {
             notices: Pool::default(),
             link_serial: 0,
             meters: NetMeters::default(),
+            watch: None,
         }
     }
 

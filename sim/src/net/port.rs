@@ -1,9 +1,11 @@
 //! A transport as its owner sees it: peers, and an inbox.
 
 use super::by_peer::ByPeer;
+use super::film::FrameStep;
 use super::link::LinkState;
 use crate::choice::Purpose;
 use crate::host::{Host, Identity};
+use crate::node::NodeId;
 use crate::queue::Event;
 use crate::state::{Shared, State};
 use crate::trace::TraceKind;
@@ -35,6 +37,7 @@ pub(crate) struct Port {
 pub(crate) struct Arrived {
     pub(crate) from: SiloId,
     pub(crate) bytes: Bytes,
+    pub(crate) frame: u64,
     pub(crate) link: u32,
     pub(crate) serial: u32,
     pub(crate) is_copy: bool,
@@ -102,7 +105,8 @@ impl State {
             && let Some(link) = self.net.links.get_mut(link)
         {
             self.net.paths[link.path as usize].link_ends(&link.lanes);
-            self.net.meters.unsent += link.drop_waiting(serial, LinkState::Refused);
+            let unsent = link.drop_waiting(serial, LinkState::Refused);
+            self.net.drop_unsent(self.now, &unsent);
         }
         self.tell(port, notice);
     }
@@ -297,12 +301,17 @@ impl Transport for SimTransport {
         used.frames += 1;
         used.bytes += frame.len() as u32;
         state.net.meters.sent += 1;
-        let is_up = link.state == LinkState::Up;
+        let number = state.net.meters.sent;
+        let (is_up, to_node) = (link.state == LinkState::Up, link.to_node.map(NodeId));
+        let sent =
+            FrameStep::Sent { from_node: NodeId(node), from: inner.local, to, to_node, lane, bytes: &frame };
+        state.net.film(state.now, number, false, sent);
         if !is_up {
-            link.waiting.push((lane, frame));
+            let link = state.net.links.get_mut(at).expect("peers name live links");
+            link.waiting.push((lane, frame, number));
             state.redial(at);
         } else {
-            state.dispatch(at, lane, frame);
+            state.dispatch(at, lane, frame, number);
         }
         state.record(TraceKind::Send, node, u64::from(at));
         Ok(())
@@ -333,6 +342,7 @@ impl Transport for SimTransport {
                     continue;
                 }
             };
+            state.net.film(state.now, frame.frame, frame.is_copy, FrameStep::Taken);
             if !frame.is_copy {
                 state.unload(frame.link, frame.serial, lane, frame.bytes.len());
             }

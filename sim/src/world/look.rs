@@ -2,6 +2,7 @@
 
 use super::WorldHandle;
 use crate::clock::WALL_EPOCH_NS;
+use crate::net::FrameEvent;
 use crate::node::NodeId;
 use std::collections::BTreeMap;
 
@@ -72,6 +73,14 @@ impl WorldHandle {
     pub fn wall_offset_ns(&self, node: NodeId) -> i64 {
         let state = self.shared.lock();
         state.nodes[node.index()].clock.wall(state.now).0 - WALL_EPOCH_NS - state.now as i64
+    }
+
+    /// Calls `watch` for every step in the life of every frame, at the instant at which it happens. Replaces an earlier one.
+    ///
+    /// `watch` runs while the world is locked: it must not call the world.
+    pub fn watch_frames(&self, watch: impl FnMut(&FrameEvent<'_>) + Send + 'static) {
+        let old = self.shared.lock().net.watch.replace(Box::new(watch));
+        drop(old);
     }
 
     /// The paths on which frames are under way, or with which something is wrong, in order of their nodes.

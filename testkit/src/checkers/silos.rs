@@ -265,7 +265,7 @@ mod tests {
             .at(40)
             .world(slowed(1000))
             .history();
-        let silos = Silos::of(&history);
+        let silos = Silos::of(history.records());
         let slowest = |id, from, until| {
             silos.life(silo(id)).expect("it was heard of").slowest_within(ms(from), ms(until))
         };

@@ -1,0 +1,138 @@
+//! The timeline of a run, in a real browser: it shows what was recorded, asks no network for anything, and answers clicks.
+
+mod browser;
+mod planted;
+
+use browser::Browser;
+use quark_testkit::telling::{Telling, page};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Everything that the page says about itself, after everything that is due has been drawn.
+fn state(browser: &mut Browser) -> Value {
+    browser.settled("return Object.assign({}, document.body.dataset)")
+}
+
+fn number(state: &Value, name: &str) -> usize {
+    state[name]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| panic!("no `{name}` in {state}"))
+}
+
+fn opened(telling: &Telling) -> Browser {
+    let mut browser = Browser::start();
+    browser.open_page(&page::render(telling));
+    assert_eq!(state(&mut browser)["ready"], "yes");
+    browser
+}
+
+#[test]
+fn a_run_is_drawn_without_a_complaint_and_without_a_network() {
+    let telling = planted::telling();
+    let mut browser = opened(&telling);
+    let silos = telling.lanes.iter().filter(|lane| lane.is_silo).count();
+    assert_eq!(silos, 3);
+    assert_eq!(browser.run("return document.querySelectorAll('.lane.silo').length"), json!(silos));
+    assert_eq!(browser.run("return document.querySelectorAll('.lane').length"), json!(telling.lanes.len()));
+
+    let picture = browser.screenshot("timeline-light");
+    assert!(picture > 40_000, "a screenshot of {picture} bytes shows next to nothing");
+    let light = drawn_colours(&mut browser);
+    browser.click("#theme");
+    let dark = drawn_colours(&mut browser);
+    browser.screenshot("timeline-dark");
+    assert!(light.len() > 8 && dark.len() > 8, "{light:?} {dark:?}");
+    assert_ne!(light, dark);
+
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    let asked: Vec<String> = browser.requests().into_iter().filter(|url| !url.starts_with("data:")).collect();
+    assert!(asked.iter().all(|url| url.starts_with("file://")), "{asked:?}");
+    assert_eq!(asked.len(), 1, "the page itself, and nothing else: {asked:?}");
+}
+
+/// The colours of the lanes' canvas, a pixel in every so many.
+fn drawn_colours(browser: &mut Browser) -> BTreeSet<String> {
+    let found = browser.settled(
+        "const c = document.getElementById('lanes'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+         const found = new Set();
+         for (let at = 0; at < d.length; at += 4 * 7) if (d[at + 3] > 250) found.add(`${d[at]} ${d[at + 1]} ${d[at + 2]}`);
+         return [...found].slice(0, 200)",
+    );
+    found.as_array().expect("a list").iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_filter_by_actor_shows_less_and_a_filter_by_call_less_still() {
+    let telling = planted::telling();
+    let mut browser = opened(&telling);
+    let all = number(&state(&mut browser), "events");
+    browser.write("#actor", "account/account-1");
+    let of_actor = state(&mut browser);
+    assert!(number(&of_actor, "events") > 0 && number(&of_actor, "events") < all, "{of_actor} of {all}");
+    let call = telling
+        .events
+        .iter()
+        .filter(|entry| {
+            entry.actor.is_some_and(|actor| telling.actors[actor as usize] == "account/account-1")
+        })
+        .find_map(|entry| entry.call.clone())
+        .expect("somebody called it");
+    browser.write("#call", &call);
+    let of_call = state(&mut browser);
+    assert!(number(&of_call, "events") > 0, "{call}: {of_call}");
+    assert!(number(&of_call, "events") < number(&of_actor, "events"), "{of_call}");
+    browser.click("#reset");
+    assert_eq!(number(&state(&mut browser), "events"), all);
+
+    browser.click("[data-group='turns']");
+    let without_turns = number(&state(&mut browser), "events");
+    let turns = telling.events.iter().filter(|entry| entry.kind.name().starts_with("turn")).count();
+    assert_eq!(without_turns, all - turns);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_violation_shows_what_it_is_about_and_only_what_led_there() {
+    let telling = planted::telling();
+    let mut browser = opened(&telling);
+    let all = number(&state(&mut browser), "events");
+    browser.click(".violation");
+    let said = browser.settled("return document.getElementById('detail').textContent");
+    let said = said.as_str().expect("text");
+    let marked = *telling.marks[0].events.last().expect("it is about something");
+    assert!(said.contains(planted::SAID), "{said}");
+    assert!(said.contains(&format!("event {marked},")), "{said}");
+    assert!(said.contains(&telling.events[marked as usize].text), "{said}");
+    browser.screenshot("timeline-violation");
+
+    browser.click("#slice");
+    let sliced = state(&mut browser);
+    assert_eq!(sliced["slice"], "on");
+    let slice = telling.slice(&telling.marks[0].events);
+    assert_eq!(
+        number(&sliced, "events"),
+        slice.len(),
+        "the page and the program mean the same by what led there"
+    );
+    assert!(slice.len() < all / 2, "{} of {all}", slice.len());
+    browser.screenshot("timeline-slice");
+    browser.click("#slice");
+    assert_eq!(number(&state(&mut browser), "events"), all);
+
+    browser.press_key("Escape");
+    let before = browser.settled("return document.getElementById('detail').textContent");
+    browser.click("#lanes");
+    let after = browser.settled("return document.getElementById('detail').textContent");
+    assert_ne!(before, after, "whatever is there has something to say");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let (one, two) = (planted::telling(), planted::telling());
+    assert_eq!(one.to_bytes(), two.to_bytes());
+    assert_eq!(page::render(&one), page::render(&two));
+    let read = Telling::parse("memory", &one.to_bytes()).expect("what is written can be read");
+    assert_eq!(read, one);
+}
