@@ -125,14 +125,16 @@ impl Browser {
         log.as_array().expect("a list").iter().map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// The addresses of everything that the page asked for.
+    /// The addresses of everything that the page asked for, itself included. (What the browser shows before it asks for itself.)
     pub fn requests(&mut self) -> Vec<String> {
         let log = self.say("se/log", &json!({ "type": "performance" }));
         let events = log.as_array().expect("a list").iter().filter_map(|entry| {
             let event: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
             let message = &event["message"];
             let is_request = message["method"] == "Network.requestWillBeSent";
-            is_request.then(|| message["params"]["request"]["url"].as_str().map(str::to_owned))?
+            let is_ours = message["params"]["documentURL"].as_str()?.starts_with("file://");
+            let url = message["params"]["request"]["url"].as_str()?;
+            (is_request && is_ours).then(|| url.to_owned())
         });
         events.collect()
     }

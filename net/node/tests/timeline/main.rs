@@ -51,10 +51,16 @@ fn a_run_is_drawn_without_a_complaint_and_without_a_network() {
     assert_eq!(asked.len(), 1, "the page itself, and nothing else: {asked:?}");
 }
 
-/// The colours of the lanes' canvas, a pixel in every so many.
+/// The colours of the lanes' canvas, a pixel in every so many; read off a copy, because reading slows a canvas down, of
+/// which the browser complains.
 fn drawn_colours(browser: &mut Browser) -> BTreeSet<String> {
     let found = browser.settled(
-        "const c = document.getElementById('lanes'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        "const lanes = document.getElementById('lanes'), c = document.createElement('canvas');
+         c.width = lanes.width;
+         c.height = lanes.height;
+         const pen = c.getContext('2d', { willReadFrequently: true });
+         pen.drawImage(lanes, 0, 0);
+         const d = pen.getImageData(0, 0, c.width, c.height).data;
          const found = new Set();
          for (let at = 0; at < d.length; at += 4 * 7) if (d[at + 3] > 250) found.add(`${d[at]} ${d[at + 1]} ${d[at + 2]}`);
          return [...found].slice(0, 200)",
