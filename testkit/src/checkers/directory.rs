@@ -3,7 +3,7 @@
 //! names its silo, and no entry names a silo that does not have the actor.
 
 use super::{Checker, Verdict};
-use crate::history::{History, SiloEvent, What, WorldEvent};
+use crate::history::{History, SiloEvent, WorldEvent};
 use quark_core::{ActorId, Instant, SiloId, ViewVersion};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,17 +24,16 @@ impl Checker for Directory {
         check_placements(history, &mut verdict);
         // Samples that follow one another directly are of one moment.
         let mut samples: Vec<Sample> = Vec::new();
-        let mut at = Instant::ZERO;
-        for record in history.records() {
-            match &record.what {
-                What::World(WorldEvent::DirectorySampled { silo, hosts, entries }) => {
-                    samples.push((*silo, hosts.clone(), entries.clone()));
-                    at = record.at;
-                }
-                _ => judge(&std::mem::take(&mut samples), at, &mut verdict),
+        let (mut last, mut last_at) = (0, Instant::ZERO);
+        for (position, at, event) in history.world_events() {
+            let WorldEvent::DirectorySampled { silo, hosts, entries } = event else { continue };
+            if position != last + 1 {
+                judge(&std::mem::take(&mut samples), last_at, &mut verdict);
             }
+            samples.push((*silo, hosts.clone(), entries.clone()));
+            (last, last_at) = (position, at);
         }
-        judge(&samples, at, &mut verdict);
+        judge(&samples, last_at, &mut verdict);
         verdict
     }
 }

@@ -95,12 +95,12 @@ impl Runs {
                     let key = (silo, turn.actor.clone(), turn.caller, turn.call, turn.exclusive);
                     open.entry(key).or_default().push(turns.len() - 1);
                     let spells = runs.spells.entry(turn.actor.clone()).or_default();
-                    spell.entry((silo, turn.actor.clone())).or_insert_with(|| {
+                    let i = *spell.entry((silo, turn.actor.clone())).or_insert_with(|| {
                         let (end, end_at) = (position, at);
                         spells.push(Run { exclusive: false, end, end_at, ..run });
                         spells.len() - 1
                     });
-                    extend(spells, spell[&(silo, turn.actor.clone())], position, at);
+                    extend(spells, i, position, at);
                 }
                 SiloEvent::TurnEnded { actor, caller, call, exclusive, .. } => {
                     let key = (silo, actor.clone(), *caller, *call, *exclusive);
