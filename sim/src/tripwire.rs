@@ -75,6 +75,7 @@ impl Drop for Inside {
     }
 }
 
+#[cfg_attr(madsim, allow(dead_code))]
 #[cold]
 fn trip(call: &'static str) {
     // Taking the backtrace may call what we watch.
@@ -86,6 +87,7 @@ fn trip(call: &'static str) {
     IS_INSIDE.set(true);
 }
 
+#[cfg_attr(madsim, allow(dead_code))]
 #[inline]
 fn note(call: &'static str) {
     if IS_INSIDE.get() {
@@ -93,7 +95,8 @@ fn note(call: &'static str) {
     }
 }
 
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+// Not under madsim, which defines the same symbols for itself, and two definitions do not link.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(madsim)))]
 mod interpose {
     use super::note;
     use libc::{
@@ -178,7 +181,7 @@ mod interpose {
     }
 }
 
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+#[cfg(not(all(target_os = "linux", target_env = "gnu", not(madsim))))]
 mod interpose {
     /// On other systems nothing is interposed: clippy's bans and the double run remain.
     pub(super) fn touch() {}

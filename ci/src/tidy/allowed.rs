@@ -30,6 +30,7 @@ pub const LONG: &[Exception] = &[];
 
 /// Tests that really have to wait, because what they wait for is the real world.
 pub const SLEEPING_TESTS: &[Exception] = &[
+    Exception { path: "net/opinions/madsim/tests/silos.rs", reason: "madsim's time is virtual" },
     Exception { path: "net/redis/tests/server/mod.rs", reason: "polls other processes, until a deadline" },
     Exception { path: "sim/tests/tripwire.rs", reason: "sleeps a nanosecond, to be caught at it" },
 ];

@@ -232,14 +232,17 @@ impl Tcp for Real {
             let listener = socket.listen(1).expect("it listens");
             let address = listener.local_addr().expect("it is bound");
             let mut waiting = Vec::new();
-            // As many as fit in the queue, and no more.
-            while let Ok(Ok(stream)) = timeout(MOMENT * 3, tokio::net::TcpStream::connect(address)).await {
-                waiting.push(stream);
+            loop {
+                match timeout(LONG / 2, tokio::net::TcpStream::connect(address)).await {
+                    Ok(Ok(stream)) => waiting.push(stream),
+                    Ok(Err(error)) => return Some(Err(error)),
+                    // The queue is full: this one would wait for long.
+                    Err(_) => std::future::pending().await,
+                }
                 if waiting.len() > 64 {
                     return None;
                 }
             }
-            Some(tokio::net::TcpStream::connect(address).await.map(drop))
         })
     }
 
