@@ -6,16 +6,26 @@
 #![deny(missing_docs)]
 
 mod campaign;
+mod catalogue;
+mod draws;
 mod fault;
+mod field;
+pub mod knobs;
+mod legal;
 mod minimise;
+pub mod nemesis;
 mod plan;
+mod shrink;
 mod span;
 mod swarm;
 mod target;
 
 pub use campaign::{Campaign, KindReport, Report};
-pub use fault::{Fault, FaultKind, Route};
+pub use catalogue::{Draw, Family, Kind, Meter, Needs, Overlap, Parameter, catalogue_page};
+pub use fault::{Fault, FaultKind, Route, Shape};
+pub use knobs::Knobs;
+pub use legal::Clash;
 pub use minimise::{Minimised, minimise};
 pub use plan::{FaultPlan, PLAN_VERSION, PlanError, PlannedFault};
-pub use swarm::{SwarmConfig, swarm};
+pub use swarm::{Share, SwarmConfig, swarm};
 pub use target::{Applied, Target};

@@ -64,6 +64,14 @@ pub enum Purpose {
     Entropy = 25,
     /// Choices of the test itself (workload, fault plans).
     Workload = 26,
+    /// Whether a site of `buggify!` fires.
+    Whim = 27,
+    /// Whether the connection of a store operation drops.
+    StoreDrop = 28,
+    /// Whether a store operation whose connection dropped took effect.
+    StoreDropApplied = 29,
+    /// Whether a store operation is refused.
+    StoreError = 30,
 }
 
 /// The choice itself: 64 bits that depend on the four arguments and on nothing else, on every machine.

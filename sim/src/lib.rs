@@ -28,6 +28,7 @@
 mod choice;
 mod clock;
 mod config;
+mod effects;
 pub mod fork;
 mod host;
 mod net;
@@ -45,13 +46,14 @@ pub mod tripwire;
 mod world;
 
 pub use choice::{Branch, ChoiceId, Decision, Purpose, Replay, key};
-pub use config::{ClockConfig, Conditions, Config, NetworkConfig, Scheduler, StoreConfig};
+pub use config::{Buggify, ClockConfig, Conditions, Config, NetworkConfig, Scheduler, StoreConfig};
+pub use effects::Effects;
 pub use host::{Host, Identity};
-pub use net::{NetMeters, SimTransport};
+pub use net::{Dialling, NetMeters, SimTransport};
 pub use node::NodeId;
 pub use spread::Spread;
 pub use store::{Commit, Lost, StoreMeters};
 pub use trace::{
     CHECKPOINT_EVENTS, Checkpoint, Divergence, Trace, TraceEvent, TraceKind, audit, first_divergence,
 };
-pub use world::{Meters, Next, NodeLook, PathLook, World, WorldHandle};
+pub use world::{Meters, Next, NodeLook, PathLook, Whims, World, WorldHandle};

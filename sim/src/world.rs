@@ -1,5 +1,6 @@
 //! The world as the test sees it.
 
+mod faults;
 mod look;
 mod pauses;
 mod store;
@@ -9,7 +10,7 @@ use crate::clock::NodeClock;
 use crate::config::{Conditions, Config};
 use crate::host::Host;
 use crate::net::NetMeters;
-use crate::node::{Node, NodeId};
+use crate::node::{Node, NodeId, Pace};
 use crate::run::{Stopped, run};
 use crate::spread::{ns, scale};
 use crate::state::{Shared, State};
@@ -27,6 +28,7 @@ use std::time::Duration;
 /// Dropping it drops all tasks. Worlds share nothing: many can run one after another, and on several threads.
 pub struct World(WorldHandle);
 
+pub use faults::Whims;
 pub use look::{NodeLook, PathLook};
 pub use pauses::Next;
 
@@ -222,11 +224,19 @@ impl WorldHandle {
         self.shared.lock().nodes[node.index()].clock.rate_ppb() / 1000
     }
 
+    /// What was done to a node's clocks with [`WorldHandle::set_clock_rate`] is over: they run at this rate by themselves.
+    pub fn settle_clock_rate(&self, node: NodeId, ppm: i64) {
+        self.set_clock_rate(node, ppm);
+        self.shared.lock().nodes[node.index()].pace = Pace::Usual;
+    }
+
     /// A node's clocks run faster or slower by so many parts per million from now on (-1 000 000: they stand still).
     pub fn set_clock_rate(&self, node: NodeId, ppm: i64) {
         let mut state = self.shared.lock();
         let now = state.now;
-        state.nodes[node.index()].clock.set_rate(now, ppm.saturating_mul(1000));
+        let found = &mut state.nodes[node.index()];
+        found.clock.set_rate(now, ppm.saturating_mul(1000));
+        found.pace = if ppm <= -1_000_000 { Pace::Frozen } else { Pace::Odd };
         state.reschedule_timers(node.0);
         state.record(TraceKind::Fault, node.0, ppm as u64);
     }
@@ -238,7 +248,7 @@ impl WorldHandle {
     /// what it had sent is on its way, and its peers see nothing but silence.
     pub fn crash(&self, node: NodeId) {
         assert!(node != NodeId::DRIVER, "the driver does not crash");
-        self.shared.act(|state| state.crash(node.0));
+        self.shared.act(|state| state.crash(node.0, false));
     }
 
     /// Starts the node's next process: a new incarnation with a new monotonic clock. What runs in it is up to the caller.
@@ -452,14 +462,14 @@ pub struct Meters {
 }
 
 impl State {
-    fn crash(&mut self, at: u32) {
+    fn crash(&mut self, at: u32, is_orderly: bool) {
         if !std::mem::replace(&mut self.nodes[at as usize].is_up, false) {
             return;
         }
         self.record(TraceKind::Node, at, 2);
         self.kill_tasks(at);
         if let Some(port) = self.nodes[at as usize].port {
-            self.close_port(port, false);
+            self.close_port(port, is_orderly);
         }
     }
 

@@ -4,6 +4,7 @@
 pub mod checkers;
 pub mod golden;
 pub mod history;
+pub mod imps;
 pub mod machine;
 pub mod recorder;
 pub mod runner;

@@ -8,11 +8,13 @@
 
 mod backlog;
 mod by_peer;
+mod dialling;
 mod flight;
 mod link;
 mod path;
 mod port;
 
+pub use dialling::Dialling;
 pub use port::SimTransport;
 
 use crate::config::NetworkConfig;
