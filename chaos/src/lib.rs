@@ -1,8 +1,11 @@
 //! What goes wrong, as data.
 //!
 //! A [`Fault`] names one thing that goes wrong, a [`FaultPlan`] says when and for how long, [`swarm`] draws one from a
-//! seed, and [`minimise`] makes a failing one small. A [`Campaign`] carries a plan out on a [`Target`]: a simulated
-//! world or real processes. This crate knows neither; it only keeps the books.
+//! seed, a [`nemesis`] is one written by hand, and [`minimise`] makes a failing one small. What is known of each kind of
+//! fault is its [`Kind`]; [`Knobs`] are what else a seed decides about a run.
+//!
+//! A [`Campaign`] carries a plan out on a [`Target`]: a simulated world or real processes. This crate knows neither; it
+//! only keeps the books.
 #![deny(missing_docs)]
 
 mod campaign;

@@ -9,7 +9,9 @@ fn the_page_holds_the_catalogue_of_the_code() {
     let catalogue = catalogue_page();
     if !PAGE.contains(&catalogue) {
         let missing: Vec<_> = catalogue.lines().filter(|line| !PAGE.contains(line)).collect();
-        panic!("docs/chaos.md is out of date; put this where its tables are:\n{catalogue}\nnew: {missing:#?}");
+        panic!(
+            "docs/chaos.md is out of date; put this where its tables are:\n{catalogue}\nnew: {missing:#?}"
+        );
     }
     let rows = PAGE.lines().filter(|line| line.starts_with("| `")).count();
     let expected = catalogue.lines().filter(|line| line.starts_with("| `")).count() + nemesis::ALL.len();

@@ -37,20 +37,6 @@ pub fn run<T>(
     (world.handle(), report, left)
 }
 
-/// Waits until the silos that are left agree.
-pub async fn agreement(cluster: &SimCluster) {
-    for _ in 0..120 {
-        if !cluster.silos().is_empty() && cluster.has_converged() {
-            return;
-        }
-        cluster.sleep(SECOND).await;
-    }
-    let views: Vec<_> =
-        cluster.silos().into_iter().map(|(name, silo)| (name, format!("{:?}", silo.view()))).collect();
-    let seed = cluster.world().seed();
-    panic!("seed {seed}: no agreement two minutes after everything was healed: {views:#?}");
-}
-
 /// Somebody calls a few imps, ten times a second, from one silo after another; some of them have reminders.
 fn poke(cluster: &SimCluster) {
     let (cluster, world) = (cluster.clone(), cluster.world().clone());
