@@ -16,7 +16,7 @@ use std::time::Duration;
 /// ```
 #[must_use]
 pub fn hosted(builder: SiloBuilder) -> SiloBuilder {
-    builder.actor::<Imp>().actor::<Idler>()
+    builder.actor::<Imp>().actor::<Idler>().actor::<Hoarder>()
 }
 
 /// One that is stored.
@@ -33,6 +33,14 @@ impl Imp {
         self.pokes
     }
 
+    /// Pokes another by letter.
+    pub fn write(&mut self, ctx: &ActorContext, to: String) -> Result<(), String> {
+        let letter = ctx.actor::<Imp>(&to).poke();
+        ctx.outbox().and_then(|outbox| outbox.send(letter)).map_err(|error| error.to_string())?;
+        self.pokes += 1;
+        Ok(())
+    }
+
     /// Is poked once a second from now on.
     pub fn remind(&mut self, ctx: &ActorContext) -> Result<(), String> {
         let second = Duration::from_secs(1);
@@ -40,6 +48,21 @@ impl Imp {
         let reminder = Reminder::new("poke", schedule).missed(MissedPolicy::Skip);
         let reminders = ctx.reminders().map_err(|error| error.to_string())?;
         reminders.set(reminder, ctx.myself::<Self>().poke()).map_err(|error| error.to_string())
+    }
+}
+
+/// One that is stored late.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Hoarder {
+    pokes: u64,
+}
+
+#[quark::actor(kind = "hoarder", write_behind = "1s")]
+impl Hoarder {
+    /// Counts, and commits some time later.
+    pub fn poke(&mut self) -> u64 {
+        self.pokes += 1;
+        self.pokes
     }
 }
 

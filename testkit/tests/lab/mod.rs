@@ -2,7 +2,7 @@
 
 use quark_chaos::{FaultPlan, Report};
 use quark_sim::{Config, World, WorldHandle};
-use quark_testkit::imps::{self, Imp};
+use quark_testkit::imps::{self, Hoarder, Imp};
 use quark_testkit::sim::{Describe, SimCluster, carry_out};
 use quark_testkit::stage::Stage;
 use std::sync::Arc;
@@ -49,6 +49,12 @@ fn poke(cluster: &SimCluster) {
             world.spawn(cluster.node(name), "poke", async move {
                 let imp = client.actor::<Imp>(&format!("poked-{}", turn % 7));
                 let _ = imp.poke().deadline(SECOND * 2).await;
+                let _ = imp.write(format!("poked-{}", turn % 5)).deadline(SECOND * 2).await;
+                let _ = client
+                    .actor::<Hoarder>(&format!("hoarder-{}", turn % 3))
+                    .poke()
+                    .deadline(SECOND * 2)
+                    .await;
                 if turn.is_multiple_of(16) {
                     let _ = imp.remind().deadline(SECOND * 2).await;
                 }
