@@ -96,9 +96,11 @@ impl MembershipDriver {
             }
             Poll::Pending => true,
         });
-        if self.inputs.is_empty() && self.poll_deadline(cx).is_ready() {
-            self.inputs.push(Input::Timer);
-        } else if !self.inputs.is_empty() && buggify!(self.entropy, "membership_wakes_for_nothing") {
+        let is_due = match self.inputs.is_empty() {
+            true => self.poll_deadline(cx).is_ready(),
+            false => buggify!(self.entropy, "membership_wakes_for_nothing"),
+        };
+        if is_due {
             self.inputs.push(Input::Timer);
         }
         if self.inputs.is_empty() { Poll::Pending } else { Poll::Ready(()) }
