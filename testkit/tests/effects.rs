@@ -16,7 +16,7 @@ const THREADS: u64 = 2;
 fn short_run(seed: u64, sum: &mut Report, whims: &mut BTreeMap<&'static str, Whims>) {
     let knobs = Knobs::draw(seed);
     let mut config = turn_world(&knobs, Config::new(seed));
-    config.store.replica_lag = (seed % 4 == 0).then_some(SECOND);
+    config.store.replica_lag = seed.is_multiple_of(4).then_some(SECOND);
     let swarm_config = SwarmConfig {
         kinds: FaultKind::ALL.to_vec(),
         share: Share::OneIn(10),

@@ -43,26 +43,32 @@ impl Mischief {
                     self.poke(format!("burst-{}", number % 256), Meter::Bursts);
                 }
             }
-            Fault::HugeMessage { bytes } => self.from_a_silo(move |client, _, number, counts| async move {
-                let idler = client.actor::<Idler>(&format!("huge-{}", number % ACTORS));
-                let _ = idler.swallow(vec![0; bytes as usize]).deadline(DEADLINE).await;
-                counts.add(Meter::HugeCalls, 1);
-            }),
-            Fault::SlowActor { takes } => self.from_a_silo(move |client, _, number, counts| async move {
-                let idler = client.actor::<Idler>(&format!("slow-{}", number % 4));
-                let took = idler.dawdle(takes.as_micros() as u64).deadline(takes * 2 + DEADLINE).await;
-                counts.add(Meter::SlowTurns, u64::from(took.is_ok()));
-            }),
-            Fault::CancelledCallers { .. } => self.from_a_silo(|client, host, number, counts| async move {
-                let call =
-                    client.actor::<Imp>(&format!("left-{}", number % ACTORS)).poke().deadline(DEADLINE);
-                // Some are gone before the call has left, some while it runs.
-                let patience = host.sleep_until(host.now() + Duration::from_micros(number * 97 % 3000));
-                if let Either::Right(_) = select(call.into_future(), patience).await {
-                    counts.add(Meter::Withdrawn, 1);
-                }
-            }),
-            Fault::DeadlineZero { .. } => self.from_a_silo(|client, _, number, counts| async move {
+            Fault::HugeMessage { bytes } => {
+                self.call_from_a_silo(move |client, _, number, counts| async move {
+                    let idler = client.actor::<Idler>(&format!("huge-{}", number % ACTORS));
+                    let _ = idler.swallow(vec![0; bytes as usize]).deadline(DEADLINE).await;
+                    counts.add(Meter::HugeCalls, 1);
+                })
+            }
+            Fault::SlowActor { takes } => {
+                self.call_from_a_silo(move |client, _, number, counts| async move {
+                    let idler = client.actor::<Idler>(&format!("slow-{}", number % 4));
+                    let took = idler.dawdle(takes.as_micros() as u64).deadline(takes * 2 + DEADLINE).await;
+                    counts.add(Meter::SlowTurns, u64::from(took.is_ok()));
+                })
+            }
+            Fault::CancelledCallers { .. } => {
+                self.call_from_a_silo(|client, host, number, counts| async move {
+                    let call =
+                        client.actor::<Imp>(&format!("left-{}", number % ACTORS)).poke().deadline(DEADLINE);
+                    // Some are gone before the call has left, some while it runs.
+                    let patience = host.sleep_until(host.now() + Duration::from_micros(number * 97 % 3000));
+                    if let Either::Right(_) = select(call.into_future(), patience).await {
+                        counts.add(Meter::Withdrawn, 1);
+                    }
+                })
+            }
+            Fault::DeadlineZero { .. } => self.call_from_a_silo(|client, _, number, counts| async move {
                 let call = client.actor::<Imp>(&format!("late-{}", number % ACTORS)).poke();
                 let late = matches!(
                     call.deadline(Duration::ZERO).await,
@@ -70,7 +76,7 @@ impl Mischief {
                 );
                 counts.add(Meter::Late, u64::from(late));
             }),
-            Fault::CallCycle { length } => self.from_a_silo(move |client, _, _, counts| async move {
+            Fault::CallCycle { length } => self.call_from_a_silo(move |client, _, _, counts| async move {
                 let names: Vec<_> = (0..length.max(1)).map(|at| format!("circle-{at}")).collect();
                 let first = client.actor::<Idler>(&names[0]);
                 if let Ok(told) = first.round(names, 0).deadline(DEADLINE).await {
@@ -90,14 +96,14 @@ impl Mischief {
     }
 
     fn poke(&mut self, key: String, meter: Meter) {
-        self.from_a_silo(move |client, _, _, counts| async move {
+        self.call_from_a_silo(move |client, _, _, counts| async move {
             let _ = client.actor::<Imp>(&key).poke().deadline(DEADLINE).await;
             counts.add(meter, 1);
         });
     }
 
     fn wind(&mut self, timers: u32, every: Duration) {
-        self.from_a_silo(move |client, _, _, counts| async move {
+        self.call_from_a_silo(move |client, _, _, counts| async move {
             let wound = client.actor::<Idler>("storm").wind(timers, every.as_micros() as u64);
             if let Ok(ticks) = wound.deadline(DEADLINE).await {
                 counts.add(Meter::Ticks, ticks);
@@ -106,7 +112,7 @@ impl Mischief {
     }
 
     /// Calls from a silo that runs, if one does: the next in turn.
-    fn from_a_silo<F>(&mut self, call: impl FnOnce(Client, Host, u64, Arc<Counts>) -> F)
+    fn call_from_a_silo<F>(&mut self, call: impl FnOnce(Client, Host, u64, Arc<Counts>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {

@@ -209,7 +209,7 @@ impl SimTarget {
         } else if fault.kind().family() == quark_chaos::Family::Store {
             self.recompute_store();
         } else if let Some(name) = fault.node() {
-            self.recompute_node(&name.to_owned());
+            self.recompute_node(name);
         }
     }
 
