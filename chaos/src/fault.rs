@@ -1,5 +1,7 @@
 //! The things that can go wrong. Nodes go by name, so that one plan fits a simulated world and real processes.
 
+use crate::catalogue::Overlap;
+use crate::field::{Field, Places};
 use crate::span;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -33,9 +35,37 @@ impl Route {
     }
 }
 
+/// How a latency is spread between a shortest and a longest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// Always the shortest.
+    Fixed,
+    /// All equally likely.
+    #[default]
+    Uniform,
+    /// Short mostly, with an exponential tail: an eighth of the way on average.
+    Exponential,
+    /// One in ten takes the longest, the others the shortest.
+    Bimodal,
+    /// Short mostly, with a heavy tail.
+    Pareto,
+}
+
+impl Shape {
+    /// All of them; their place is their number.
+    pub const ALL: [Shape; 5] =
+        [Shape::Fixed, Shape::Uniform, Shape::Exponential, Shape::Bimodal, Shape::Pareto];
+
+    fn is_usual(&self) -> bool {
+        *self == Shape::Uniform
+    }
+}
+
 macro_rules! faults {
     ($($(#[doc = $doc:literal])* $name:ident $({ $($(#[doc = $field_doc:literal])* $(#[serde($($serde:tt)*)])* $field:ident: $type:ty,)* })?,)*) => {
-        /// One thing that goes wrong. What its end ("heal") means is said with each.
+        /// One thing that goes wrong. What its end ("heal") means is said with each; what may be combined with what, and
+        /// the legal values, are in its [`Kind`](crate::Kind).
         ///
         /// Probabilities are in parts per million (`ppm`).
         #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -54,6 +84,20 @@ macro_rules! faults {
         impl FaultKind {
             /// All kinds.
             pub const ALL: &[FaultKind] = &[$(FaultKind::$name,)*];
+
+            /// What goes wrong, and how it ends.
+            pub fn says(self) -> &'static str {
+                match self {
+                    $(FaultKind::$name => concat!($($doc),*).trim_start(),)*
+                }
+            }
+
+            /// The kind with particulars that mean nothing yet.
+            pub(crate) fn blank(self) -> Fault {
+                match self {
+                    $(FaultKind::$name => Fault::$name { $($($field: <$type>::default(),)*)? },)*
+                }
+            }
         }
 
         impl Fault {
@@ -62,6 +106,66 @@ macro_rules! faults {
                 match self {
                     $(Fault::$name { .. } => FaultKind::$name,)*
                 }
+            }
+
+            /// All nodes that it names.
+            pub fn names(&self) -> Vec<&str> {
+                let mut names = Vec::new();
+                match self {
+                    $(Fault::$name { $($($field,)*)? } => { $($(names.extend(Field::names($field));)*)? })*
+                }
+                names
+            }
+
+            /// Its numbers, by name. Spans are in microseconds; a flag is 0 or 1; a [`Shape`] is its place.
+            pub fn numbers(&self) -> Vec<(&'static str, i64)> {
+                let mut numbers: Vec<(&'static str, Option<i64>)> = Vec::new();
+                match self {
+                    $(Fault::$name { $($($field,)*)? } => {
+                        $($(numbers.push((stringify!($field), Field::number($field)));)*)?
+                    })*
+                }
+                numbers.into_iter().filter_map(|(name, number)| Some((name, number?))).collect()
+            }
+
+            /// The same fault with another number; itself if it has none of this name.
+            #[must_use]
+            pub fn with_number(&self, name: &str, value: i64) -> Self {
+                let mut other = self.clone();
+                let _ = (name, value);
+                match &mut other {
+                    $(Fault::$name { $($($field,)*)? } => {
+                        $($(if stringify!($field) == name { Field::set_number($field, value); })*)?
+                    })*
+                }
+                other
+            }
+
+            pub(crate) fn place(&mut self, places: &mut dyn Places) {
+                let _ = &places;
+                match self {
+                    $(Fault::$name { $($($field,)*)? } => { $($(Field::place($field, places);)*)? })*
+                }
+            }
+
+            /// The same fault on fewer nodes.
+            pub(crate) fn on_fewer(&self, nodes: &[&str]) -> Vec<Self> {
+                let mut found = Vec::new();
+                let _ = nodes;
+                match self {
+                    $(Fault::$name { $($($field,)*)? } => {
+                        $($(for smaller in Field::smaller($field, nodes) {
+                            let mut other = self.clone();
+                            // The only irrefutable pattern is that of a single kind.
+                            #[allow(irrefutable_let_patterns)]
+                            if let Fault::$name { $field, .. } = &mut other {
+                                *$field = smaller;
+                            }
+                            found.push(other);
+                        })*)?
+                    })*
+                }
+                found
             }
         }
     };
@@ -144,6 +248,9 @@ faults! {
         /// At most.
         #[serde(rename = "max_us", with = "span")]
         max: Duration,
+        /// How it is spread between the two.
+        #[serde(default, skip_serializing_if = "Shape::is_usual")]
+        shape: Shape,
     },
     /// Frames are held back. Heals by letting all of them go at once.
     Clog {
@@ -205,19 +312,210 @@ faults! {
         /// How many thousandths of the usual time everything takes.
         slowness_milli: u32,
     },
+    /// Only so many bytes leave in a second, in each lane. Heals by letting what waits leave at once.
+    Bandwidth {
+        /// Where.
+        route: Route,
+        /// How many bytes.
+        bytes_per_second: u32,
+    },
+    /// Nothing gets through for half of each period, as on a link that comes and goes. Heals as a cut does.
+    Flap {
+        /// Which paths, both ways.
+        route: Route,
+        /// How long down and up take together.
+        #[serde(rename = "period_us", with = "span")]
+        period: Duration,
+    },
+    /// Connections are reset again and again, and both ends are told.
+    RstStorm {
+        /// Where.
+        route: Route,
+        /// How often.
+        #[serde(rename = "every_us", with = "span")]
+        every: Duration,
+    },
+    /// Dials get no answer; connections that stand, stand.
+    DialBlackhole {
+        /// Where.
+        route: Route,
+    },
+    /// Dials are refused at once; connections that stand, stand.
+    DialRefuse {
+        /// Where.
+        route: Route,
+    },
+    /// A listener takes its time before it answers a dial.
+    SlowAccept {
+        /// Where.
+        route: Route,
+        /// How long.
+        #[serde(rename = "by_us", with = "span")]
+        by: Duration,
+    },
+    /// A name resolves to an address that is somebody else's by now: dials reach another node.
+    StaleNames {
+        /// Where.
+        route: Route,
+    },
+    /// The process exits without a word, and its system resets what it had open. Heals by starting the next one.
+    Exit {
+        /// Which node.
+        node: String,
+    },
+    /// The silo is told to stop in order. Heals by starting the next process.
+    GracefulStop {
+        /// Which node.
+        node: String,
+    },
+    /// Power is lost again and again, soon after each start. Heals by starting the process for good.
+    CrashLoop {
+        /// Which node.
+        node: String,
+        /// How long it is up, and down.
+        #[serde(rename = "every_us", with = "span")]
+        every: Duration,
+    },
+    /// The process stands still for a moment again and again, as in garbage collection.
+    GcStalls {
+        /// Which node.
+        node: String,
+        /// How often.
+        #[serde(rename = "every_us", with = "span")]
+        every: Duration,
+        /// For how long.
+        #[serde(rename = "stall_us", with = "span")]
+        stall: Duration,
+    },
+    /// A node's wall clock is slewed, its monotonic one is not: it gains or loses. Heals by leaving it where it is.
+    ClockSlew {
+        /// Which node.
+        node: String,
+        /// By how much, in parts per million.
+        ppm: i64,
+    },
+    /// A node's monotonic clock runs too fast or too slow, its wall clock does not.
+    MonoDrift {
+        /// Which node.
+        node: String,
+        /// By how much, in parts per million.
+        ppm: i64,
+    },
+    /// A node's clocks stand still. Beyond contract: rates differ.
+    ClockFreeze {
+        /// Which node.
+        node: String,
+    },
+    /// A wall clock is days off: in a leap year, past 2038, behind. Heals by jumping back.
+    ClockLeap {
+        /// Which node.
+        node: String,
+        /// By how many days.
+        days: i64,
+    },
+    /// The store's disk is full: nothing more is written.
+    StoreFull,
+    /// Connections to the store drop: some before the request got there, some before the answer came back.
+    StoreTimeout {
+        /// How many operations.
+        ppm: u32,
+        /// Of these, how many got there.
+        applied_ppm: u32,
+    },
+    /// The store refuses operations.
+    StoreErrors {
+        /// How many.
+        ppm: u32,
+    },
+    /// The store drops whole partitions for want of memory. Momentary: they do not come back. Beyond the store's contract.
+    StoreEviction {
+        /// How many partitions.
+        ppm: u32,
+    },
+    /// New silos join all at once. Heals by telling them to stop in order.
+    JoinStorm {
+        /// How many.
+        silos: u32,
+    },
+    /// One actor is called by everybody.
+    HotActor {
+        /// How many calls a second.
+        rate: u32,
+    },
+    /// Every idle activation is made to end, again and again.
+    DeactivationStorm {
+        /// How often.
+        #[serde(rename = "every_us", with = "span")]
+        every: Duration,
+    },
+    /// Calls carry much.
+    HugeMessage {
+        /// How many bytes.
+        bytes: u32,
+    },
+    /// Turns take long.
+    SlowActor {
+        /// How long.
+        #[serde(rename = "takes_us", with = "span")]
+        takes: Duration,
+    },
+    /// Callers go away before they are answered.
+    CancelledCallers {
+        /// How many a second.
+        rate: u32,
+    },
+    /// Calls have no time left when they are made.
+    DeadlineZero {
+        /// How many a second.
+        rate: u32,
+    },
+    /// Actors call one another in a circle.
+    CallCycle {
+        /// How many actors.
+        length: u32,
+    },
+    /// Actors set many timers for the same moment.
+    TimerStorm {
+        /// How many.
+        timers: u32,
+        /// How often each ticks.
+        #[serde(rename = "every_us", with = "span")]
+        every: Duration,
+    },
+    /// Many actors are called at once.
+    Burst {
+        /// How many.
+        calls: u32,
+    },
 }
 
 impl FaultKind {
+    /// Its name in a plan.
+    ///
+    /// ```
+    /// assert_eq!(quark_chaos::FaultKind::StoreOutage.name(), "store_outage");
+    /// ```
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for letter in format!("{self:?}").chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        name
+    }
+
     /// Whether it happens at an instant and has nothing to heal.
     pub fn is_momentary(self) -> bool {
-        matches!(self, Self::Restart | Self::HalfOpen | Self::StoreFailover | Self::ClockStep)
+        self.facts().is_momentary
     }
 
     /// Whether the system promises to live with it. The others break the transport's own promise (at most once, in
-    /// order) or the store's (what was acknowledged is there, and whoever reads sees it), and are for finding out what
-    /// happens then.
+    /// order), the store's (what was acknowledged is there, and whoever reads sees it) or the clocks' (their rates differ
+    /// by less than a tenth), and are for finding out what happens then.
     pub fn is_within_contract(self) -> bool {
-        !matches!(self, Self::Duplicate | Self::Reorder | Self::StoreFailover | Self::StoreStale)
+        self.facts().waives.is_empty()
     }
 }
 
@@ -233,13 +531,42 @@ impl Fault {
             | Fault::StoreStale { node }
             | Fault::ClockStep { node, .. }
             | Fault::ClockDrift { node, .. }
-            | Fault::SlowCpu { node, .. } => Some(node),
+            | Fault::SlowCpu { node, .. }
+            | Fault::Exit { node }
+            | Fault::GracefulStop { node }
+            | Fault::CrashLoop { node, .. }
+            | Fault::GcStalls { node, .. }
+            | Fault::ClockSlew { node, .. }
+            | Fault::MonoDrift { node, .. }
+            | Fault::ClockFreeze { node }
+            | Fault::ClockLeap { node, .. } => Some(node),
             _ => None,
         }
     }
 
     /// Whether the node that it hits does nothing meanwhile.
     pub fn stops_node(&self) -> bool {
-        matches!(self, Fault::Crash { .. } | Fault::Pause { .. } | Fault::Restart { .. })
+        self.kind().facts().overlap == Overlap::Stops
+    }
+
+    /// How often it does something anew while it lasts, if it does: see [`Target::beat`](crate::Target::beat).
+    pub fn beat(&self) -> Option<Duration> {
+        let often = |rate: u32| Duration::from_secs(1) / rate.clamp(1, 1000);
+        match *self {
+            Fault::Flap { period, .. } => Some(period / 2),
+            Fault::RstStorm { every, .. }
+            | Fault::CrashLoop { every, .. }
+            | Fault::GcStalls { every, .. }
+            | Fault::DeactivationStorm { every } => Some(every),
+            Fault::HotActor { rate } | Fault::CancelledCallers { rate } | Fault::DeadlineZero { rate } => {
+                Some(often(rate))
+            }
+            Fault::HugeMessage { .. } | Fault::CallCycle { .. } | Fault::SlowActor { .. } => {
+                Some(Duration::from_millis(500))
+            }
+            Fault::Burst { .. } | Fault::TimerStorm { .. } => Some(Duration::from_secs(2)),
+            _ => None,
+        }
+        .map(|beat| beat.max(Duration::from_millis(1)))
     }
 }

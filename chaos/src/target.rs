@@ -21,6 +21,10 @@ pub trait Target {
     /// Makes a fault happen.
     fn apply(&mut self, fault: &Fault) -> Applied;
 
+    /// A fault that was applied goes on: it does what it does again and again, for the `beat`th time, counted from 1; see
+    /// [`Fault::beat`].
+    fn beat(&mut self, _fault: &Fault, _beat: u64) {}
+
     /// Ends a fault that was applied (with [`Applied::Yes`]) and is not momentary.
     fn heal(&mut self, fault: &Fault);
 

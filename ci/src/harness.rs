@@ -70,9 +70,8 @@ impl Harness {
         let mut command = cargo();
         command.args(["build", "--profile", "quick", "--locked", "-p", PACKAGE, "--bin", BINARY]);
         command.arg("--message-format=json-render-diagnostics");
-        if with_mutants {
-            command.args(["--features", "mutants"]);
-        }
+        // The sites of `buggify!` are there in every run of seeds; they do nothing in stories that do not turn them on.
+        command.args(["--features", if with_mutants { "buggify,mutants" } else { "buggify" }]);
         eprintln!("  $ {}", line(&command));
         let printed = crate::run::output(&mut command)?;
         let program = printed

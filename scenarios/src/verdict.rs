@@ -91,6 +91,7 @@ mod tests {
             simulated: Duration::ZERO,
             delivered: 0,
             hash: (0, 0),
+            examined: Default::default(),
         }
     }
 

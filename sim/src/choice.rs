@@ -68,6 +68,14 @@ pub enum Purpose {
     Fault = 27,
     /// Whether an operation of the test's workload happens.
     Operation = 28,
+    /// Whether a site of `buggify!` fires.
+    Whim = 29,
+    /// Whether the connection of a store operation drops.
+    StoreDrop = 30,
+    /// Whether a store operation whose connection dropped took effect.
+    StoreDropApplied = 31,
+    /// Whether a store operation is refused.
+    StoreError = 32,
 }
 
 /// The choice itself: 64 bits that depend on the four arguments and on nothing else, on every machine.

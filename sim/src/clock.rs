@@ -13,6 +13,10 @@ pub(crate) struct NodeClock {
     base_wall: i64,
     /// Deviation from true time in parts per billion; -1e9 stands still.
     rate_ppb: i64,
+    /// By how much the wall clock runs faster than the monotonic one, in parts per billion of true time.
+    slew_ppb: i64,
+    /// The sum of all steps of the wall clock.
+    stepped_ns: i64,
 }
 
 const BILLION: i128 = 1_000_000_000;
@@ -28,6 +32,8 @@ impl NodeClock {
             base_mono: origin,
             base_wall: WALL_EPOCH_NS + now_true as i64 + wall_offset,
             rate_ppb,
+            slew_ppb: 0,
+            stepped_ns: 0,
         }
     }
 
@@ -54,7 +60,32 @@ impl NodeClock {
     }
 
     pub(crate) fn wall(&self, now_true: u64) -> WallTime {
-        WallTime(self.base_wall + self.elapsed(now_true) as i64)
+        WallTime(self.base_wall + self.elapsed(now_true) as i64 + self.slewed(now_true))
+    }
+
+    /// What the wall clock has gained since the base.
+    fn slewed(&self, now_true: u64) -> i64 {
+        if self.slew_ppb == 0 {
+            return 0;
+        }
+        let passed = i128::from(now_true.saturating_sub(self.base_true));
+        (passed * i128::from(self.slew_ppb)).div_euclid(BILLION) as i64
+    }
+
+    /// From now on the wall clock gains so much on the monotonic one.
+    pub(crate) fn slew_wall(&mut self, now_true: u64, slew_ppb: i64) {
+        self.rebase(now_true);
+        self.slew_ppb = slew_ppb;
+    }
+
+    /// Whether the wall clock is being slewed.
+    pub(crate) fn is_slewed(&self) -> bool {
+        self.slew_ppb != 0
+    }
+
+    /// Whether the wall clock was set to where it would not be by itself.
+    pub(crate) fn is_stepped(&self) -> bool {
+        self.stepped_ns != 0
     }
 
     /// The first true time at which the monotonic clock shows `at` or more; `None` if it never will.
@@ -99,6 +130,7 @@ impl NodeClock {
     /// The wall clock jumps.
     pub(crate) fn step_wall(&mut self, by_ns: i64) {
         self.base_wall = self.base_wall.saturating_add(by_ns);
+        self.stepped_ns = self.stepped_ns.saturating_add(by_ns);
     }
 
     /// A reboot: the monotonic clock starts somewhere else, the wall clock goes on.
@@ -163,6 +195,18 @@ mod tests {
         assert_eq!(clock.true_time_of(Instant(51)), None);
         clock.set_rate(2_000_000, 0);
         assert_eq!(clock.true_time_of(Instant(51)), Some(2_000_001));
+    }
+
+    #[test]
+    fn a_slew_moves_the_wall_clock_alone_and_what_it_gained_stays() {
+        let second = 1_000_000_000;
+        let mut clock = NodeClock::new(0, 7, 0, 0);
+        clock.slew_wall(0, 500_000);
+        assert_eq!(clock.mono(2 * second), Instant(7 + 2 * second));
+        assert_eq!(clock.wall(2 * second).0, WALL_EPOCH_NS + 2 * second as i64 + 1_000_000);
+        clock.slew_wall(2 * second, 0);
+        assert_eq!(clock.wall(9 * second).0, WALL_EPOCH_NS + 9 * second as i64 + 1_000_000);
+        assert!(!clock.is_slewed() && !clock.is_stepped());
     }
 
     #[test]

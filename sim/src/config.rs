@@ -2,6 +2,7 @@
 
 use crate::choice::{Branch, Replay};
 use crate::spread::Spread;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -37,6 +38,17 @@ pub struct Config {
     pub replay: Replay,
     /// Another future from some instant on.
     pub branch: Option<Branch>,
+    /// The whims that nodes have.
+    pub buggify: Buggify,
+}
+
+/// Which sites of [`quark_core::buggify!`] are switched on. By default, none.
+#[derive(Clone, Debug, Default)]
+pub struct Buggify {
+    /// Their names.
+    pub sites: BTreeSet<String>,
+    /// How often each of them fires, in parts per million.
+    pub fires_ppm: u32,
 }
 
 impl Config {
@@ -57,6 +69,7 @@ impl Config {
             log_decisions: false,
             replay: Replay::Seeded,
             branch: None,
+            buggify: Buggify::default(),
         }
     }
 
@@ -219,6 +232,12 @@ pub struct StoreConfig {
     pub indeterminate_ppm: u32,
     /// Of these, how many were applied.
     pub applied_ppm: u32,
+    /// Operations whose connection drops: the caller waits for `timeout`.
+    pub drop_ppm: u32,
+    /// Of these, how many took effect before it dropped.
+    pub drop_applied_ppm: u32,
+    /// Operations that are refused, and have not happened.
+    pub error_ppm: u32,
     /// How long a caller waits for a store that does not answer.
     pub timeout: Duration,
     /// How often an unreachable store refuses at once; else it stays silent until the timeout.
@@ -241,6 +260,9 @@ impl Default for StoreConfig {
             spike: Spread::Uniform { min: Duration::from_millis(50), max: Duration::from_millis(500) },
             indeterminate_ppm: 0,
             applied_ppm: 500_000,
+            drop_ppm: 0,
+            drop_applied_ppm: 500_000,
+            error_ppm: 0,
             timeout: Duration::from_millis(500),
             refuses_ppm: 500_000,
             replica_lag: None,

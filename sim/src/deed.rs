@@ -48,6 +48,18 @@ pub enum DeedKind {
     StoreStale = 16,
     /// A record became unreadable. Momentary.
     Corrupt = 17,
+    /// Connections were reset. Momentary.
+    Reset = 18,
+    /// Dialling goes wrong.
+    Dialling = 19,
+    /// A wall clock is slewed.
+    Slew = 20,
+    /// The store's connections drop in the middle of an operation.
+    StoreDrops = 21,
+    /// The store refuses.
+    StoreErrors = 22,
+    /// The store dropped partitions. Momentary.
+    StoreEviction = 23,
 }
 
 /// A fault as it was done to a world, or its end.
@@ -158,7 +170,7 @@ impl State {
     /// All paths are clear, whatever was done to them, or left out.
     pub(crate) fn network_healed(&mut self) {
         self.deeds.forget_left_out();
-        for kind in [DeedKind::Cut, DeedKind::Clog, DeedKind::Weather] {
+        for kind in [DeedKind::Cut, DeedKind::Clog, DeedKind::Weather, DeedKind::Dialling] {
             self.note_deed(kind, false, &[], String::new, None);
         }
     }
@@ -168,7 +180,7 @@ impl State {
         self.deeds.forget_left_out();
         for kind in [DeedKind::StoreOutage, DeedKind::StoreCut, DeedKind::StoreFull, DeedKind::StoreSilence]
             .into_iter()
-            .chain([DeedKind::StoreSlow, DeedKind::StoreStale])
+            .chain([DeedKind::StoreSlow, DeedKind::StoreStale, DeedKind::StoreDrops, DeedKind::StoreErrors])
         {
             self.note_deed(kind, false, &[], String::new, None);
         }

@@ -102,12 +102,16 @@ impl Clock for Host {
             state.nodes[self.node as usize].name,
             state.config.reads_per_poll_max
         );
+        state.feel_pace(self.node);
         state.nodes[self.node as usize].clock.mono(state.now)
     }
 
     fn wall(&self) -> WallTime {
-        let state = self.shared.lock();
-        state.nodes[self.node as usize].clock.wall(state.now)
+        let mut state = self.shared.lock();
+        let clock = state.nodes[self.node as usize].clock;
+        state.effects.wall_stepped += u64::from(clock.is_stepped());
+        state.effects.wall_slewed += u64::from(clock.is_slewed());
+        clock.wall(state.now)
     }
 
     fn sleep_until(&self, at: Instant) -> Sleep {
@@ -163,5 +167,22 @@ impl Entropy for Host {
         rng.fill_bytes(out);
         let drawn = hash::point(out);
         state.trace.event(state.now, TraceKind::Entropy, self.node, drawn);
+    }
+
+    fn whim(&self, site: &'static str) -> bool {
+        let mut state = self.shared.lock();
+        if !state.config.buggify.sites.contains(site) {
+            return false;
+        }
+        let passed = state.nodes[self.node as usize].whims.entry(site).or_default();
+        *passed += 1;
+        let entity = hash::point_in(u64::from(self.node), site.as_bytes());
+        let (id, event) = ((Purpose::Whim, entity, *passed), state.at());
+        let ppm = state.config.buggify.fires_ppm;
+        let fires = state.choices.chance(event, id, ppm);
+        let count = state.whims.entry(site).or_default();
+        count.asked += 1;
+        count.fired += u64::from(fires);
+        fires
     }
 }

@@ -29,6 +29,7 @@ mod choice;
 mod clock;
 mod config;
 mod deed;
+mod effects;
 pub mod fork;
 mod host;
 mod net;
@@ -47,10 +48,11 @@ mod version;
 mod world;
 
 pub use choice::{Branch, ChoiceId, Decision, Purpose, Replay, key};
-pub use config::{ClockConfig, Conditions, Config, NetworkConfig, Scheduler, StoreConfig};
+pub use config::{Buggify, ClockConfig, Conditions, Config, NetworkConfig, Scheduler, StoreConfig};
 pub use deed::{Deed, DeedKind};
+pub use effects::Effects;
 pub use host::{Host, Identity};
-pub use net::{FrameEvent, FrameLoss, FrameStep, NetMeters, SimTransport};
+pub use net::{Dialling, FrameEvent, FrameLoss, FrameStep, NetMeters, SimTransport};
 pub use node::NodeId;
 pub use spread::Spread;
 pub use store::{Commit, Lost, StoreMeters};
@@ -58,4 +60,4 @@ pub use trace::{
     CHECKPOINT_EVENTS, Checkpoint, Divergence, Trace, TraceEvent, TraceKind, audit, first_divergence,
 };
 pub use version::ENGINE_VERSION;
-pub use world::{Meters, Next, NodeLook, PathLook, World, WorldHandle};
+pub use world::{Meters, Next, NodeLook, PathLook, Whims, World, WorldHandle};

@@ -18,6 +18,17 @@ impl NodeId {
     }
 }
 
+/// What was done to the rate of a node's clocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pace {
+    /// Nothing: as the configuration has it.
+    Usual,
+    /// Another rate.
+    Odd,
+    /// They stand still.
+    Frozen,
+}
+
 /// What the world knows of a node.
 pub(crate) struct Node {
     pub(crate) name: String,
@@ -37,6 +48,10 @@ pub(crate) struct Node {
     pub(crate) has_free_event: bool,
     /// How many times as long everything takes, in thousandths.
     pub(crate) slowness_milli: u32,
+    /// What was done to the rate of its clocks.
+    pub(crate) pace: Pace,
+    /// How often each site of `buggify!` that is switched on was passed.
+    pub(crate) whims: BTreeMap<&'static str, u64>,
     /// Whether its processor time is charged at all.
     pub(crate) is_charged: bool,
     pub(crate) picks: u64,
@@ -65,6 +80,8 @@ impl Node {
             busy_until: 0,
             has_free_event: false,
             slowness_milli: 1000,
+            pace: Pace::Usual,
+            whims: BTreeMap::new(),
             is_charged,
             picks: 0,
             polls: 0,

@@ -160,7 +160,9 @@ impl State {
                 _ => return,
             }
         };
-        self.nodes[node as usize].ready.push_back(task.slot);
+        let found = &mut self.nodes[node as usize];
+        self.effects.standstill += u64::from(found.pauses > 0);
+        found.ready.push_back(task.slot);
         self.list(node);
     }
 
@@ -268,6 +270,7 @@ impl State {
             let word = self.choices.word(self.now, Purpose::Cost, u64::from(at), node.polls);
             let cost = self.config.cost.draw_ns(word);
             node.busy_until = self.now + cost * u64::from(node.slowness_milli) / 1000;
+            self.effects.slow_polls += u64::from(node.slowness_milli > 1000);
         }
         self.list(at);
     }

@@ -7,14 +7,16 @@
 use crate::choice::Choices;
 use crate::config::Config;
 use crate::deed::Deeds;
+use crate::effects::Effects;
 use crate::net::Net;
-use crate::node::Node;
+use crate::node::{Node, Pace};
 use crate::pool::Pool;
 use crate::queue::Queue;
 use crate::store::StoreState;
 use crate::task::{Body, Task, TaskRef, Woken};
 use crate::timer::Timer;
 use crate::trace::{Trace, TraceKind};
+use crate::world::Whims;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -78,6 +80,10 @@ pub(crate) struct State {
     pub(crate) reads_in_poll: u64,
     /// The world is being dropped: nothing new is taken.
     pub(crate) is_closed: bool,
+    /// What came of faults.
+    pub(crate) effects: Effects,
+    /// The sites of `buggify!` that are switched on and were passed.
+    pub(crate) whims: BTreeMap<&'static str, Whims>,
 }
 
 impl State {
@@ -106,6 +112,8 @@ impl State {
             polls_at_instant: 0,
             reads_in_poll: 0,
             is_closed: false,
+            effects: Effects::default(),
+            whims: BTreeMap::new(),
             config,
         }
     }
@@ -148,9 +156,20 @@ impl State {
         task
     }
 
+    /// A node reads its monotonic clock, or sleeps by it.
+    #[inline]
+    pub(crate) fn feel_pace(&mut self, node: u32) {
+        match self.nodes[node as usize].pace {
+            Pace::Usual => {}
+            Pace::Odd => self.effects.rate_felt += 1,
+            Pace::Frozen => self.effects.frozen_felt += 1,
+        }
+    }
+
     /// Drops a node's tasks (later, where no lock is held) and forgets what wanted to run.
     pub(crate) fn kill_tasks(&mut self, node: u32) {
         let own: Vec<u32> = self.tasks.iter().filter(|(_, t)| t.node == node).map(|(at, _)| at).collect();
+        self.effects.tasks_killed += own.len() as u64;
         for at in own {
             // A task that crashes its own node is being polled right now: the executor finds its slot empty.
             let body = self.tasks.remove(at).and_then(|task| task.body);

@@ -25,6 +25,7 @@ impl State {
         let timer =
             self.timers.insert(Timer { node, deadline, serial: 0, is_queued: false, waker: Some(waker) });
         self.schedule_timer(timer);
+        self.feel_pace(node);
         timer
     }
 

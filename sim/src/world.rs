@@ -1,5 +1,7 @@
 //! The world as the test sees it.
 
+mod clocks;
+mod faults;
 mod look;
 mod pauses;
 mod store;
@@ -28,6 +30,7 @@ use std::time::Duration;
 /// Dropping it drops all tasks. Worlds share nothing: many can run one after another, and on several threads.
 pub struct World(WorldHandle);
 
+pub use faults::Whims;
 pub use look::{NodeLook, PathLook};
 pub use pauses::Next;
 
@@ -210,38 +213,6 @@ impl WorldHandle {
     pub fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + Send + 'static {
         SimSleep::new(self.shared.clone(), 0, 1, at)
     }
-
-    /// The wall clock of a node jumps by so many nanoseconds. Its monotonic clock does not.
-    pub fn step_wall_clock(&self, node: NodeId, by_ns: i64) {
-        let mut state = self.shared.lock();
-        let detail = || format!("by {by_ns} ns");
-        if !state.fault_begins(DeedKind::WallStep, &[&[node]], detail) {
-            return;
-        }
-        state.nodes[node.index()].clock.step_wall(by_ns);
-        state.record(TraceKind::Fault, node.0, by_ns as u64);
-    }
-
-    /// By how many parts per million a node's clocks run too fast, rounded.
-    pub fn clock_rate(&self, node: NodeId) -> i64 {
-        self.shared.lock().nodes[node.index()].clock.rate_ppb() / 1000
-    }
-
-    /// A node's clocks run faster or slower by so many parts per million from now on (-1 000 000: they stand still).
-    pub fn set_clock_rate(&self, node: NodeId, ppm: i64) {
-        let mut state = self.shared.lock();
-        let (now, ppb) = (state.now, ppm.saturating_mul(1000));
-        let found = &mut state.nodes[node.index()];
-        let present = found.clock.rate_ppb();
-        // Rates are handed out rounded: what was read and is set again is as usual.
-        let is_usual = *found.usual_rate_ppb.get_or_insert(present) / 1000 == ppm;
-        if !state.fault_sets(DeedKind::ClockRate, &[&[node]], is_usual, || format!("{ppm} ppm")) {
-            return;
-        }
-        state.nodes[node.index()].clock.set_rate(now, ppb);
-        state.reschedule_timers(node.0);
-        state.record(TraceKind::Fault, node.0, ppm as u64);
-    }
 }
 
 /// Processes.
@@ -266,7 +237,7 @@ impl WorldHandle {
             }
         }
         before();
-        self.shared.act(|state| state.crash(node.0));
+        self.shared.act(|state| state.crash(node.0, false));
         true
     }
 
@@ -555,14 +526,14 @@ pub struct Meters {
 }
 
 impl State {
-    fn crash(&mut self, at: u32) {
+    fn crash(&mut self, at: u32, is_orderly: bool) {
         if !std::mem::replace(&mut self.nodes[at as usize].is_up, false) {
             return;
         }
         self.record(TraceKind::Node, at, 2);
         self.kill_tasks(at);
         if let Some(port) = self.nodes[at as usize].port {
-            self.close_port(port, false);
+            self.close_port(port, is_orderly);
         }
     }
 

@@ -7,6 +7,7 @@ pub mod epilogue;
 pub mod explore;
 pub mod golden;
 pub mod history;
+pub mod imps;
 pub mod journal;
 pub mod machine;
 pub mod minimise;

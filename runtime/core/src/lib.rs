@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 #![forbid(clippy::unwrap_used)]
 
+pub mod buggify;
 pub mod codec;
 pub mod credit;
 pub mod directory;

@@ -4,6 +4,11 @@
 pub trait Entropy: Send + Sync {
     /// Fills `out` from the stream of this name.
     fn fill(&self, stream: &'static str, out: &mut [u8]);
+
+    /// Whether the rare and legal thing of this site happens now; see [`quark_core::buggify!`]. Only a simulator has whims.
+    fn whim(&self, _site: &'static str) -> bool {
+        false
+    }
 }
 
 /// Comfort on top of [`Entropy`].

@@ -16,7 +16,7 @@ use quark_core::directory::Registration;
 use quark_core::lifecycle;
 use quark_core::turn::{Access, End};
 use quark_core::wire::CallId;
-use quark_core::{ActorId, Instant, MethodId, reached};
+use quark_core::{ActorId, Instant, MethodId, buggify, reached};
 use std::sync::Arc;
 
 impl Kernel {
@@ -236,6 +236,8 @@ impl Kernel {
     pub(crate) fn retire_if_asked(self: &Arc<Self>, activation: &Arc<Activation>) {
         if activation.is_asked_to_end() || self.phase() >= Phase::Draining {
             self.retire(activation, "asked to end");
+        } else if buggify!(self.env.entropy, "ends_early") {
+            self.retire(activation, "idle");
         }
     }
 
@@ -257,6 +259,12 @@ impl Kernel {
                 reached!("bring_up.collected");
             }
         }
+    }
+
+    /// Ends what is idle now, however short. Returns how many activations end.
+    pub(crate) fn collect_now(self: &Arc<Self>) -> usize {
+        let all = self.catalog.all();
+        all.iter().filter(|activation| self.retire(activation, "idle")).count()
     }
 
     /// Asks every activation to end; those that are idle end now.

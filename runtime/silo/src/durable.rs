@@ -22,7 +22,7 @@ use bytes::Bytes;
 use quark_core::codec::{self, CodecError, CodecLimits};
 use quark_core::reminder::{IndexRow, Shard};
 use quark_core::wire::IdempotencyKey;
-use quark_core::{ActorId, Epoch, Instant, SiloId, Version, WallTime, WriteId, mutant, reached};
+use quark_core::{ActorId, Epoch, Instant, SiloId, Version, WallTime, WriteId, buggify, mutant, reached};
 use quark_env::EntropyExt;
 use quark_env::store::{Batch, Expect, Op, Partition, Record, RecordKey, ScanRange, StoreError};
 use serde::{Deserialize, Serialize};
@@ -465,6 +465,9 @@ impl Kernel {
         let mut pause = Duration::from_millis(5);
         loop {
             match self.env.store.commit(batch.clone()).await {
+                Ok(_) if doubt.is_none() && buggify!(self.env.entropy, "commits_twice") => {
+                    doubt = Some("a whim".into());
+                }
                 Ok(committed) => {
                     if doubt.is_some() {
                         reached!("durable.doubt_resolved");
@@ -503,7 +506,8 @@ impl Kernel {
                 let reason = doubt.unwrap_or_else(|| "the store did not answer".into());
                 return Err(CommitError::Indeterminate(format!("the commit's answer was lost: {reason}")));
             }
-            self.env.clock.sleep_until((now + pause).min(until)).await;
+            let longer = if buggify!(self.env.entropy, "commit_waits_longer") { pause * 50 } else { pause };
+            self.env.clock.sleep_until((now + longer).min(until)).await;
             pause = (pause * 2).min(Duration::from_millis(500));
         }
     }

@@ -9,7 +9,7 @@ use crate::observer::Event;
 use quark_core::membership::MembershipMessage;
 use quark_core::ring::Ring;
 use quark_core::view::{Status, View};
-use quark_core::{Instant, SiloId, ViewVersion, mutant, reached};
+use quark_core::{Instant, SiloId, ViewVersion, buggify, mutant, reached};
 use std::sync::{Arc, Weak};
 
 /// Lets membership call back without keeping the kernel alive.
@@ -129,12 +129,18 @@ impl Kernel {
 
     /// Somebody knows a newer view.
     pub(crate) fn hint_view(&self, version: ViewVersion) {
+        if buggify!(self.env.entropy, "view_hint_dropped") {
+            return;
+        }
         if let Some(membership) = self.membership.get() {
             membership.view_seen(version);
         }
     }
 
     pub(crate) fn link_down(&self, peer: SiloId) {
+        if buggify!(self.env.entropy, "link_hint_dropped") {
+            return;
+        }
         if let Some(membership) = self.membership.get() {
             membership.link_down(peer);
         }

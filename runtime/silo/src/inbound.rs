@@ -11,7 +11,7 @@ use bytes::Bytes;
 use quark_core::codec::{self, CodecLimits};
 use quark_core::directory::Registration;
 use quark_core::wire::{CallId, Envelope, Kind};
-use quark_core::{Instant, SiloId, ViewVersion, reached};
+use quark_core::{Instant, SiloId, ViewVersion, buggify, reached};
 use quark_env::transport::Incoming;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,7 +25,8 @@ impl Kernel {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
             let transport = &self.env.transport;
-            let count = std::future::poll_fn(|cx| transport.poll_recv(cx, &mut batch, BATCH_MAX)).await;
+            let max = if buggify!(self.env.entropy, "receives_one_by_one") { 1 } else { BATCH_MAX };
+            let count = std::future::poll_fn(|cx| transport.poll_recv(cx, &mut batch, max)).await;
             if count == 0 {
                 return;
             }

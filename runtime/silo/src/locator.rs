@@ -9,7 +9,7 @@ use crate::placing::Direction;
 use quark_core::directory::{Hosting, Registration};
 use quark_core::mailbox::{Mailbox, MailboxLimits};
 use quark_core::view::Status;
-use quark_core::{ActorId, Instant, SiloId, reached};
+use quark_core::{ActorId, Instant, SiloId, buggify, reached};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -52,6 +52,7 @@ impl Kernel {
         }
         // A message that was sent on to us by a wrong hint goes to the owner, who knows.
         let seen = if message.hops == 0 { self.routes.lock().find(&message.actor) } else { None };
+        let seen = seen.filter(|_| !buggify!(self.env.entropy, "hint_forgotten"));
         let serves = |silo: SiloId| {
             silo != self.id && routing.view.member(silo).is_some_and(|m| m.status == Status::Active)
         };
@@ -150,8 +151,9 @@ impl Kernel {
             quark_core::hash::point(self.id.name.as_str().as_bytes())
                 ^ quark_core::hash::mix(self.id.generation.0 << 40 ^ count),
         );
+        let is_tiny = buggify!(self.env.entropy, "tiny_mailbox");
         let limits = MailboxLimits {
-            messages_max: self.config.mailbox_messages_max,
+            messages_max: if is_tiny { 2 } else { self.config.mailbox_messages_max },
             bytes_max: self.config.mailbox_bytes_max,
         };
         let activation = Arc::new(Activation::new(

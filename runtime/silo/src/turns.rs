@@ -12,7 +12,7 @@ use crate::message::{Message, ReplyTo};
 use quark_core::mailbox::Admit;
 use quark_core::turn::{Begin, End};
 use quark_core::wire::{CallId, Lane};
-use quark_core::{ActorId, MethodId, SiloId, mutant, reached};
+use quark_core::{ActorId, MethodId, SiloId, buggify, mutant, reached};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,7 +120,7 @@ impl Kernel {
         message: Message,
         access: Access,
     ) {
-        let deep = message.chain.len() >= NEST_MAX;
+        let deep = message.chain.len() >= NEST_MAX || buggify!(self.env.entropy, "turn_not_in_place");
         let turns = Box::pin(run(self.clone(), activation, Some(message), access));
         if deep {
             reached!("turns.nested_deep");
@@ -194,7 +194,7 @@ async fn run(kernel: Arc<Kernel>, activation: Arc<Activation>, first: Option<Mes
             }
         }
         left -= 1;
-        if left == 0 {
+        if left == 0 || buggify!(kernel.env.entropy, "turns_one_by_one") {
             left = DRAIN_MAX;
             yield_once().await;
         }

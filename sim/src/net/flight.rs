@@ -56,6 +56,7 @@ impl State {
         let flight = self.net.flights.insert(flight);
         if is_half_open {
             self.net.meters.swallowed += 1;
+            self.effects.vanished += 1;
             self.end_flight(flight, FrameLoss::Swallowed);
         } else if let Some(flight) = self.admit(flight) {
             self.launch(flight);
@@ -69,11 +70,16 @@ impl State {
         let path = &mut self.net.paths[flight.path as usize];
         if path.swallows() {
             self.net.meters.swallowed += 1;
+            self.effects.frames_cut += 1;
             self.end_flight(at, FrameLoss::Swallowed);
             return None;
         }
         if path.is_blocked() {
             self.net.meters.stalled += 1;
+            match path.is_cut() {
+                true => self.effects.frames_cut += 1,
+                false => self.effects.frames_clogged += 1,
+            }
             path.hold(at);
             self.net.film(self.now, frame, is_copy, FrameStep::Held);
             return None;
@@ -102,6 +108,9 @@ impl State {
         }
         let flight = self.net.flights.get(at).expect("it survived the weather");
         let (path, number) = (flight.path, flight.number);
+        if self.net.paths[path as usize].delays(&self.net.config.conditions.latency) {
+            self.effects.frames_delayed += 1;
+        }
         let mut arrival = self.now + self.latency(path, Purpose::Latency, number);
         let entity = self.net.paths[path as usize].entity();
         let event = self.at();

@@ -1,5 +1,6 @@
 //! One transport's connection to one peer: dialled, up, broken, dialled again.
 
+use super::dialling::Dialled;
 use crate::choice::Purpose;
 use crate::queue::Event;
 use crate::spread::{ns, scale};
@@ -124,7 +125,7 @@ impl State {
         let (path, serial) = (link.path, link.serial);
         self.net.paths[path as usize].dials += 1;
         let counter = self.net.paths[path as usize].dials;
-        let round_trip = 2 * self.latency(path, Purpose::Redial, counter);
+        let round_trip = 2 * self.latency(path, Purpose::Redial, counter) + self.slow_accept(path);
         self.queue.push(self.now + after_ns + round_trip, Event::Dial { link: at, serial });
     }
 
@@ -154,14 +155,19 @@ impl State {
         }
         let (from_node, from_port, to) = (link.from_node, link.from_port, link.to);
         let Some(to_node) = link.to_node else { return self.give_up_dial(at) };
-        if self.is_blocked_between(from_node, to_node) {
-            let link = self.net.links.get_mut(at).expect("checked above");
-            if std::mem::replace(&mut link.is_dial_stuck, true) {
-                return self.give_up_dial(at);
-            }
-            let due = self.now + ns(self.net.config.connect_timeout);
-            return self.queue.push(due, Event::Dial { link: at, serial });
-        }
+        let (path, again) = (link.path, link.is_dial_stuck);
+        let is_cut = self.is_cut_between(from_node, to_node);
+        let dialled = if is_cut || self.is_blocked_between(from_node, to_node) {
+            self.effects.links_cut += u64::from(is_cut && !again);
+            Dialled::Silence
+        } else {
+            self.dialled(path, to_node, again)
+        };
+        let to_node = match dialled {
+            Dialled::Node(node) => node,
+            Dialled::Refusal => return self.give_up_dial(at),
+            Dialled::Silence => return self.dial_again(at, serial),
+        };
         let node = &self.nodes[to_node as usize];
         let Some(to_port) = node.port.filter(|_| node.is_up) else { return self.give_up_dial(at) };
         if let Some((reason, dead)) = self.refusal(from_port, to_port) {
@@ -186,6 +192,16 @@ impl State {
             None => self.add_link(to_port, local, Some(from_node), false),
         };
         self.link_up(back, from_port);
+    }
+
+    /// Nobody answers: the dialler waits for its timeout, and then gives up.
+    fn dial_again(&mut self, at: u32, serial: u32) {
+        let link = self.net.links.get_mut(at).expect("the caller holds a live link");
+        if std::mem::replace(&mut link.is_dial_stuck, true) {
+            return self.give_up_dial(at);
+        }
+        let due = self.now + ns(self.net.config.connect_timeout);
+        self.queue.push(due, Event::Dial { link: at, serial });
     }
 
     /// Nobody answered, or somebody else did. What waited for the link is lost, and said to be.
@@ -226,6 +242,9 @@ impl State {
         if is_half_open || is_peer_gone || self.is_cut_between(from, to) {
             if is_half_open {
                 quark_core::reached!("sim.net.half_open_broken");
+                self.effects.vanished += 1;
+            } else if !is_peer_gone {
+                self.effects.links_cut += 1;
             }
             self.break_link(self.dialled_by_peer(at).unwrap_or(at));
         }
@@ -340,5 +359,21 @@ impl State {
             }
         }
         self.record(TraceKind::Fault, from, u64::from(to) << 8 | 5);
+    }
+
+    /// Every link from one node to another that is up is reset. Returns how many.
+    pub(crate) fn reset_links(&mut self, from: u32, to: u32) -> u64 {
+        let mut count = 0;
+        for at in self.links_between(from, to) {
+            // maybe: it went down with one before it.
+            let is_up = |link: &&Link| link.from_node == from && link.state == LinkState::Up;
+            if self.net.links.get(at).filter(is_up).is_some() {
+                self.break_link(self.dialled_by_peer(at).unwrap_or(at));
+                count += 1;
+            }
+        }
+        self.effects.links_reset += count;
+        self.record(TraceKind::Fault, from, u64::from(to) << 8 | 8);
+        count
     }
 }

@@ -8,12 +8,14 @@
 
 mod backlog;
 mod by_peer;
+mod dialling;
 mod film;
 mod flight;
 mod link;
 mod path;
 mod port;
 
+pub use dialling::Dialling;
 pub use film::{FrameEvent, FrameLoss, FrameStep};
 pub use port::SimTransport;
 

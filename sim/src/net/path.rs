@@ -1,11 +1,13 @@
 //! The way from one node to another, and what is wrong with it.
 
 use super::backlog::Backlog;
+use super::dialling::Dialling;
 use super::link::{LaneUse, LinkState};
 use crate::choice::Purpose;
 use crate::config::Conditions;
 use crate::node::NodeId;
 use crate::queue::Event;
+use crate::spread::Spread;
 use crate::state::State;
 use crate::trace::TraceKind;
 use crate::world::PathLook;
@@ -34,6 +36,8 @@ struct Trouble {
     /// Frames that wait for the path to clear.
     held: Vec<u32>,
     conditions: Option<Conditions>,
+    /// What is wrong with dialling.
+    dialling: Option<Dialling>,
     /// Per lane, what waits for its turn to leave.
     backlogs: [Backlog; 2],
     /// Per lane, when the last frame arrives whose link has ended: what it left behind keeps its order.
@@ -79,6 +83,22 @@ impl Path {
             has_weather: self.trouble.as_ref().is_some_and(|trouble| trouble.conditions.is_some()),
             frames: 0,
         }
+    }
+
+    /// Whether it has a weather of its own, with another latency than this.
+    #[inline]
+    pub(crate) fn delays(&self, usual: &Spread) -> bool {
+        let conditions = self.trouble.as_ref().and_then(|trouble| trouble.conditions.as_ref());
+        conditions.is_some_and(|conditions| conditions.latency != *usual)
+    }
+
+    /// What is wrong with dialling.
+    pub(super) fn dialling(&self) -> Option<Dialling> {
+        self.trouble.as_ref()?.dialling
+    }
+
+    pub(super) fn set_dialling(&mut self, dialling: Dialling) {
+        self.trouble().dialling = (dialling != Dialling::default()).then_some(dialling);
     }
 
     pub(crate) fn hold(&mut self, flight: u32) {
@@ -196,7 +216,7 @@ impl State {
                 }
                 continue;
             };
-            trouble.conditions = None;
+            (trouble.conditions, trouble.dialling) = (None, None);
             (path.cuts, path.clogs) = (0, 0);
             self.release(at);
         }

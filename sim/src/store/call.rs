@@ -28,6 +28,8 @@ pub(crate) struct Call {
     is_answered: bool,
     /// The answer was lost; the next reply event is the caller's own timeout.
     is_timed_out: bool,
+    /// Its connection drops: before it took effect, or after.
+    drops: Option<Drops>,
     /// The caller no longer waits.
     is_abandoned: bool,
     waker: Option<Waker>,
@@ -37,6 +39,15 @@ pub(crate) struct Call {
     counter: Version,
 }
 
+/// When the connection of an operation drops.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drops {
+    /// Before it took effect.
+    Before,
+    /// Before it was answered.
+    After,
+}
+
 enum Request {
     Read(RecordKey),
     Commit(Batch),
@@ -44,6 +55,15 @@ enum Request {
 }
 
 impl Request {
+    /// The answer of a store that does not want to.
+    fn refused(&self) -> Response {
+        match self {
+            Request::Read(_) => Response::Read(Err(unwilling())),
+            Request::Commit(_) => Response::Commit(Err(unwilling())),
+            Request::Scan(..) => Response::Scan(Err(unwilling())),
+        }
+    }
+
     fn partition(&self) -> &Partition {
         match self {
             Request::Read(key) => &key.partition,
@@ -182,6 +202,7 @@ impl State {
         *number += 1;
         let number = *number;
         let incarnation = self.nodes[node as usize].incarnation;
+        let drops = self.drops(node, number);
         let seen = match self.store.replica {
             Some(_) => self.store.memories.seen(node, incarnation, request.partition()),
             None => Version(0),
@@ -194,6 +215,7 @@ impl State {
             response: None,
             is_answered: false,
             is_timed_out: false,
+            drops,
             is_abandoned: false,
             waker: Some(waker),
             seen,
@@ -203,18 +225,33 @@ impl State {
         let entity = u64::from(node);
         let word = self.choices.word(self.now, Purpose::StoreLatency, entity, number);
         let mut latency = self.store.config.latency.draw_ns(word);
-        if self.choices.chance(self.at(), (Purpose::StoreSpike, entity, number), self.store.config.spike_ppm)
-        {
+        let spike = (Purpose::StoreSpike, entity, number);
+        let is_spike = self.choices.chance(self.at(), spike, self.store.config.spike_ppm);
+        if is_spike {
             quark_core::reached!("sim.store.spike");
             self.store.meters.spikes += 1;
             latency += self.store.config.spike.draw_ns(hash::mix(word));
         }
         latency = latency * u64::from(self.store.slowness_milli) / 1000;
+        self.effects.store_slow += u64::from(self.store.slowness_milli > 1000 || is_spike);
         // Where between the two ends it takes effect is drawn as well.
         let there = scale(latency, hash::mix(!word));
         self.queue.push(self.now + there, Event::StoreApply { call });
         self.queue.push(self.now + latency, Event::StoreReply { call });
         call
+    }
+
+    /// Whether and when the connection of this operation drops.
+    fn drops(&mut self, node: u32, number: u64) -> Option<Drops> {
+        let (event, entity, config) = (self.at(), u64::from(node), self.store.config);
+        if !self.choices.chance(event, (Purpose::StoreDrop, entity, number), config.drop_ppm) {
+            return None;
+        }
+        quark_core::reached!("sim.store.dropped");
+        self.effects.store_dropped += 1;
+        let applied = (Purpose::StoreDropApplied, entity, number);
+        let is_applied = self.choices.chance(event, applied, config.drop_applied_ppm);
+        Some(if is_applied { Drops::After } else { Drops::Before })
     }
 
     /// Whether a node reaches the store right now.
@@ -229,9 +266,21 @@ impl State {
         let (node, incarnation, entity, number) =
             (call.node, call.incarnation, u64::from(call.node), call.number);
         if !self.reaches_store(node) {
+            self.effects.store_dark += 1;
+            return;
+        }
+        if call.drops == Some(Drops::Before) {
             return;
         }
         let config = self.store.config;
+        if self.choices.chance(event, (Purpose::StoreError, entity, number), config.error_ppm) {
+            quark_core::reached!("sim.store.refused");
+            (self.store.meters.unavailable, self.effects.store_refused) =
+                (self.store.meters.unavailable + 1, self.effects.store_refused + 1);
+            let call = self.store.calls.get_mut(at).expect("just found");
+            call.response = Some(call.request.refused());
+            return self.record(TraceKind::StoreApply, node, 1 << 61);
+        }
         let call = self.store.calls.get_mut(at).expect("just found");
         let is_read = !matches!(call.request, Request::Commit(_));
         let records = match &mut self.store.replica {
@@ -316,14 +365,17 @@ impl State {
         let event = self.at();
         let call = self.store.calls.get(at).expect("a call lives until it is answered");
         let (node, number) = (call.node, call.number);
-        let is_lost = !call.is_timed_out && (call.response.is_none() || !self.reaches_store(node));
+        let (is_dropped, reaches) = (call.drops.is_some(), self.reaches_store(node));
+        let is_lost = !call.is_timed_out && (call.response.is_none() || !reaches || is_dropped);
+        self.effects.store_dark += u64::from(is_lost && !reaches && call.response.is_some());
         let config = self.store.config;
         let call = self.store.calls.get_mut(at).expect("just found");
         if is_lost {
             // It did not take effect, or nobody hears that it did.
             let was_applied = call.response.is_some();
             let refuses = (Purpose::StoreRefuses, u64::from(node), number);
-            let is_silent = was_applied || !self.choices.chance(event, refuses, config.refuses_ppm);
+            let is_silent =
+                was_applied || is_dropped || !self.choices.chance(event, refuses, config.refuses_ppm);
             call.response = Some(match &call.request {
                 Request::Commit(_) if is_silent => Response::Commit(Err(indeterminate())),
                 Request::Commit(_) => Response::Commit(Err(unavailable())),
@@ -422,6 +474,10 @@ impl StoreState {
 
 fn indeterminate() -> StoreError {
     StoreError::Indeterminate("no answer came back".to_owned())
+}
+
+fn unwilling() -> StoreError {
+    StoreError::Unavailable("the store refuses for now".to_owned())
 }
 
 fn unavailable() -> StoreError {

@@ -152,6 +152,13 @@ impl Records {
         row.map(|row| row.corruption = Some(reason.to_owned())).is_some()
     }
 
+    /// Forgets some partitions, with every version that they ever had. Returns how many.
+    pub(crate) fn evict(&mut self, which: impl Fn(&Partition) -> bool) -> u64 {
+        let before = self.partitions.len();
+        self.partitions.retain(|partition, _| !which(partition));
+        (before - self.partitions.len()) as u64
+    }
+
     pub(crate) fn partitions(&self) -> impl Iterator<Item = &Partition> {
         self.partitions.keys()
     }

@@ -61,6 +61,12 @@ impl Replica {
         &self.records
     }
 
+    /// The primary forgets some partitions, and tells.
+    pub(crate) fn evict(&mut self, which: impl Fn(&Partition) -> bool) {
+        self.records.evict(&which);
+        self.log.retain(|logged| !which(&logged.batch.partition));
+    }
+
     fn catch_up(&mut self, now: u64) {
         while let Some(next) = self.log.pop_front_if(|next| next.at_ns + self.lag_ns <= now) {
             self.records.apply(&next.batch, next.version);

@@ -196,6 +196,18 @@ impl SimCluster {
         client
     }
 
+    /// The process of this name exits without a word; its system resets what it had open.
+    pub fn exit(&self, name: &str) {
+        let node = self.node(name);
+        if let Some(member) = self.0.members.lock().get_mut(name) {
+            member.silo = None;
+        }
+        if self.0.world.is_up(node) {
+            self.record(|r| r.crashed(name));
+            self.0.world.exit(node);
+        }
+    }
+
     /// Every client that was connected.
     pub fn clients(&self) -> Vec<Arc<ClusterClient>> {
         self.0.clients.lock().clone()

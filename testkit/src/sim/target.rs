@@ -1,16 +1,20 @@
 //! Faults, done to a simulated cluster.
 
 use super::SimCluster;
+use super::effects::{Counts, Ledger, reading};
+use super::mischief::Mischief;
+use super::values::{self, StoreTrouble};
 use crate::history::WorldEvent;
 use crate::stage::Stage;
-use quark_chaos::{Applied, Campaign, Fault, FaultKind, FaultPlan, Report, Route, Target};
-use quark_sim::{Conditions, Meters, NodeId, Spread, WorldHandle};
+use quark_chaos::{Applied, Campaign, Fault, FaultKind, FaultPlan, Meter, Needs, Report, Route, Target};
+use quark_sim::{Conditions, NodeId, WorldHandle};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Carries out a plan, counted from now, heals everything at its end, and says what it came to.
 ///
-/// Panics: if the plan names a node that is not there.
+/// Panics: if the plan names a node that is not there, or numbers that are not legal.
 pub async fn carry_out(plan: FaultPlan, cluster: &SimCluster) -> Report {
     let (mut campaign, mut target) = (Campaign::new(plan), SimTarget::new(cluster));
     let world = cluster.world().clone();
@@ -35,26 +39,46 @@ pub async fn carry_out(plan: FaultPlan, cluster: &SimCluster) -> Report {
 pub struct SimTarget {
     cluster: SimCluster,
     world: WorldHandle,
-    in_force: Vec<Fault>,
+    in_force: Vec<InForce>,
     calm: Conditions,
+    calm_store: StoreTrouble,
     /// The clock rates that the nodes had before anything touched them.
     rates: BTreeMap<NodeId, i64>,
-    before: Meters,
-    /// Faults whose effect nothing in the world counts.
-    uncounted: BTreeMap<FaultKind, u64>,
+    ledger: Ledger,
+    counts: Arc<Counts>,
+    mischief: Mischief,
+    evictions: u64,
+}
+
+/// A fault in force.
+struct InForce {
+    fault: Fault,
+    /// The paths that it cut or clogged. Nodes that came later are none of its business.
+    paths: Vec<(NodeId, NodeId)>,
+    /// Of one that comes and goes: whether it is there now.
+    is_on: bool,
 }
 
 impl SimTarget {
     /// Prepares for faults. What the world has counted so far is not their effect.
     pub fn new(cluster: &SimCluster) -> Self {
-        let world = cluster.world().clone();
+        let (world, counts) = (cluster.world().clone(), Arc::<Counts>::default());
+        let store = world.store_config();
         Self {
             cluster: cluster.clone(),
             in_force: Vec::new(),
             calm: world.default_conditions(),
+            calm_store: StoreTrouble {
+                hidden: (store.indeterminate_ppm, store.applied_ppm),
+                slow: (store.spike_ppm, 1000),
+                drops: (store.drop_ppm, store.drop_applied_ppm),
+                errors: store.error_ppm,
+            },
             rates: BTreeMap::new(),
-            before: world.meters(),
-            uncounted: BTreeMap::new(),
+            ledger: Ledger::default(),
+            mischief: Mischief::new(cluster, &counts),
+            counts,
+            evictions: 0,
             world,
         }
     }
@@ -70,143 +94,250 @@ impl SimTarget {
         self.world.nodes().into_iter().map(|node| (node, self.world.name(node))).collect()
     }
 
-    /// Calls `action` for every path that a route covers.
-    fn along(&self, route: &Route, mut action: impl FnMut(NodeId, NodeId)) {
+    fn faults(&self) -> impl Iterator<Item = &Fault> + Clone {
+        self.in_force.iter().map(|in_force| &in_force.fault)
+    }
+
+    /// What the kind's meter shows.
+    fn shows(&self, kind: FaultKind) -> u64 {
+        reading(kind.facts().meter, &self.world.effects(), &self.counts)
+    }
+
+    /// Every path that a route covers.
+    fn along(&self, route: &Route) -> Vec<(NodeId, NodeId)> {
         let nodes = self.named();
+        let mut paths = Vec::new();
         for (from, from_name) in &nodes {
-            for (to, to_name) in &nodes {
-                if route.covers(from_name, to_name) {
-                    action(*from, *to);
-                }
+            let covered = nodes.iter().filter(|(_, to_name)| route.covers(from_name, to_name));
+            paths.extend(covered.map(|(to, _)| (*from, *to)));
+        }
+        paths
+    }
+
+    /// The paths that a fault cuts or clogs.
+    fn paths(&self, fault: &Fault) -> Vec<(NodeId, NodeId)> {
+        let both = |mut paths: Vec<(NodeId, NodeId)>| {
+            let back: Vec<_> = paths.iter().map(|(from, to)| (*to, *from)).collect();
+            paths.extend(back.iter().filter(|way| !paths.contains(way)).copied().collect::<Vec<_>>());
+            paths
+        };
+        match fault {
+            Fault::Cut { route, one_way: true } | Fault::Clog { route } => self.along(route),
+            Fault::Cut { route, .. } | Fault::Flap { route, .. } => both(self.along(route)),
+            Fault::Isolate { node } => both(self.along(&Route { from: vec![node.clone()], to: Vec::new() })),
+            Fault::Partition { groups } => {
+                let pairs = groups.iter().enumerate().flat_map(|(at, group)| {
+                    let others = groups.iter().enumerate().filter(move |(other, _)| *other != at);
+                    others.flat_map(move |(_, other)| {
+                        group.iter().flat_map(|a| other.iter().map(move |b| (a, b)))
+                    })
+                });
+                pairs.map(|(from, to)| (self.node(from), self.node(to))).collect()
             }
+            _ => Vec::new(),
         }
     }
 
-    fn in_groups(&self, groups: &[Vec<String>], action: impl FnOnce(&[&[NodeId]])) {
-        let groups: Vec<Vec<NodeId>> =
-            groups.iter().map(|group| group.iter().map(|name| self.node(name)).collect()).collect();
-        action(&groups.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    fn cut(&self, paths: &[(NodeId, NodeId)]) {
+        paths.iter().for_each(|(from, to)| self.world.cut(*from, *to));
     }
 
-    fn start(&self, name: &str) {
+    fn uncut(&self, paths: &[(NodeId, NodeId)]) {
+        paths.iter().for_each(|(from, to)| self.world.uncut(*from, *to));
+    }
+
+    /// It starts in the world; nobody here waits for it.
+    fn start_if_down(&self, name: &str) {
         if !self.world.is_up(self.node(name)) {
-            // It starts in the world; nobody here waits for it.
             drop(self.cluster.begin_start(name));
         }
     }
 
-    /// Sets everything that is a value and not a count.
-    fn recompute(&self) {
+    /// Tells a silo to stop in order, and takes its process away afterwards if it is not to be started again.
+    fn stop(&self, name: &str, for_good: bool) {
+        let (cluster, name) = (self.cluster.clone(), name.to_owned());
+        self.world.driver("stop", async move {
+            cluster.stop(&name).await;
+            if for_good {
+                cluster.crash(&name);
+            }
+        });
+    }
+
+    fn joiners(silos: u32) -> impl Iterator<Item = String> {
+        (1..=silos).map(|number| format!("joiner-{number}"))
+    }
+
+    fn join(&self, silos: u32) {
+        for name in Self::joiners(silos) {
+            if self.world.node(&name).is_none_or(|node| !self.world.is_up(node)) {
+                let (joining, counts) = (self.cluster.begin_start(&name), self.counts.clone());
+                self.world.driver("join", async move {
+                    let joined = joining.await.is_ok();
+                    counts.add(Meter::Joined, u64::from(joined));
+                });
+            }
+        }
+    }
+
+    /// A pause that ends by itself.
+    fn stall(&self, name: &str, stall: Duration) {
+        let node = self.node(name);
+        if !self.world.is_up(node) {
+            return;
+        }
+        self.cluster.pause(name);
+        let (cluster, name, world) = (self.cluster.clone(), name.to_owned(), self.world.clone());
+        let over = world.sleep(stall);
+        self.world.driver("stall", async move {
+            over.await;
+            // maybe: all was healed meanwhile, or the process is another one.
+            if world.pauses(node) > 0 {
+                cluster.resume(&name);
+            }
+        });
+    }
+
+    fn collect(&self) {
+        for (name, silo) in self.cluster.silos() {
+            let counts = self.counts.clone();
+            self.world.spawn(self.cluster.node(&name), "collect", async move {
+                counts.add(Meter::Deactivated, silo.collect() as u64);
+            });
+        }
+    }
+
+    /// Sets every value that a fault has a part in, from all that are in force.
+    fn recompute(&mut self, fault: &Fault) {
+        if values::is_weather(fault) {
+            self.recompute_weather();
+        } else if values::is_dialling(fault) {
+            self.recompute_dialling();
+        } else if fault.kind().family() == quark_chaos::Family::Store {
+            self.recompute_store();
+        } else if let Some(name) = fault.node() {
+            self.recompute_node(name);
+        }
+    }
+
+    /// How far the wall clocks are off now, for whoever judges what they decide.
+    fn note_clocks(&self) {
+        if let Some(recorder) = self.cluster.recorder() {
+            recorder.clocks();
+        }
+    }
+
+    fn recompute_weather(&self) {
         let nodes = self.named();
         for (from, from_name) in &nodes {
-            for (to, to_name) in &nodes {
-                let weather = self.weather(from_name, to_name);
-                let wanted = (weather != self.calm).then_some(weather);
-                if from != to && self.world.conditions(*from, *to) != weather {
-                    self.world.set_conditions(*from, *to, wanted);
+            for (to, to_name) in nodes.iter().filter(|(to, _)| to != from) {
+                let weather = values::weather(self.faults(), self.calm, from_name, to_name);
+                if self.world.conditions(*from, *to) != weather {
+                    self.world.set_conditions(*from, *to, (weather != self.calm).then_some(weather));
                 }
-            }
-            let (mut rate, mut slowness) = (self.rates.get(from).copied(), 1000);
-            for fault in &self.in_force {
-                match fault {
-                    Fault::ClockDrift { node, ppm } if node == from_name => rate = Some(*ppm),
-                    Fault::SlowCpu { node, slowness_milli } if node == from_name => {
-                        slowness = slowness.max(*slowness_milli);
-                    }
-                    _ => {}
-                }
-            }
-            if let Some(rate) = rate.filter(|rate| *rate != self.world.clock_rate(*from)) {
-                self.world.set_clock_rate(*from, rate);
-            }
-            if self.world.look_at(*from).slowness_milli != slowness {
-                self.cluster.slow(from_name, slowness);
             }
         }
-        let (mut hidden, mut applied, mut spikes, mut slowness) = (0, 500_000, 0, 1000);
-        for fault in &self.in_force {
-            match *fault {
-                Fault::StoreIndeterminate { ppm, applied_ppm } => (hidden, applied) = (ppm, applied_ppm),
-                Fault::StoreSlow { spike_ppm, slowness_milli } => {
-                    (spikes, slowness) = (spike_ppm.max(spikes), slowness_milli.max(slowness));
-                }
-                _ => {}
-            }
-        }
-        self.world.set_store_indeterminate(hidden, applied);
-        self.world.set_store_slow(spikes, slowness);
     }
 
-    /// The worst of all that is in force on a path.
-    fn weather(&self, from: &str, to: &str) -> Conditions {
-        let mut weather = self.calm;
-        for fault in &self.in_force {
-            match fault {
-                Fault::Loss { route, ppm } if route.covers(from, to) => {
-                    weather.loss_ppm = weather.loss_ppm.max(*ppm);
+    fn recompute_dialling(&self) {
+        let nodes = self.named();
+        for (from, from_name) in &nodes {
+            for (to, to_name) in nodes.iter().filter(|(to, _)| to != from) {
+                let elsewhere = nodes.iter().map(|(node, _)| *node).find(|node| node != from && node != to);
+                let dialling = values::dialling(self.faults(), from_name, to_name, elsewhere);
+                if self.world.dialling(*from, *to) != dialling {
+                    self.world.set_dialling(*from, *to, dialling);
                 }
-                Fault::Duplicate { route, ppm } if route.covers(from, to) => {
-                    weather.duplicate_ppm = weather.duplicate_ppm.max(*ppm);
-                }
-                Fault::Corrupt { route, ppm } if route.covers(from, to) => {
-                    weather.corrupt_ppm = weather.corrupt_ppm.max(*ppm);
-                }
-                Fault::Reorder { route, ppm, by } if route.covers(from, to) => {
-                    weather.reorder_ppm = weather.reorder_ppm.max(*ppm);
-                    weather.reorder_by = *by;
-                }
-                Fault::Latency { route, min, max } if route.covers(from, to) => {
-                    weather.latency =
-                        Spread::Uniform { min: *min, max: (*max).max(*min + Duration::from_micros(1)) };
-                }
-                _ => {}
             }
         }
-        weather
     }
-}
 
-impl Target for SimTarget {
-    fn apply(&mut self, fault: &Fault) -> Applied {
+    fn recompute_store(&self) {
+        let trouble = values::store(self.faults(), self.calm_store);
+        let world = &self.world;
+        world.set_store_indeterminate(trouble.hidden.0, trouble.hidden.1);
+        world.set_store_slow(trouble.slow.0, trouble.slow.1);
+        world.set_store_drops(trouble.drops.0, trouble.drops.1);
+        world.set_store_errors(trouble.errors);
+        world.set_store_full(self.faults().any(|fault| *fault == Fault::StoreFull));
+    }
+
+    fn recompute_node(&mut self, name: &str) {
+        let node = self.node(name);
+        let slowness = self.faults().filter_map(|fault| match fault {
+            Fault::SlowCpu { node, slowness_milli } if node == name => Some(*slowness_milli),
+            _ => None,
+        });
+        let slowness = slowness.max().unwrap_or(1000);
+        if self.world.look_at(node).slowness_milli != slowness {
+            self.cluster.slow(name, slowness);
+        }
+        match values::pace(self.faults(), name) {
+            (None, 0) => {
+                if let Some(rate) = self.rates.remove(&node) {
+                    self.world.settle_clock_rate(node, rate);
+                    self.world.slew_wall_clock(node, 0);
+                }
+            }
+            (rate, slew) => {
+                let own = *self.rates.entry(node).or_insert_with(|| self.world.clock_rate(node));
+                match rate {
+                    Some(rate) => self.world.set_clock_rate(node, rate),
+                    None => self.world.settle_clock_rate(node, own),
+                }
+                self.world.slew_wall_clock(node, slew);
+            }
+        }
+    }
+
+    /// Whether a fault can be done to this cluster at all, and now.
+    fn is_possible(&self, fault: &Fault) -> Applied {
+        match fault.kind().facts().needs {
+            Needs::Replica if !self.world.has_replica() => return Applied::Unsupported,
+            Needs::Imps => match self.mischief.is_possible() {
+                Some(true) => {}
+                Some(false) => return Applied::Unsupported,
+                None => return Applied::Moot,
+            },
+            Needs::Nothing | Needs::Replica => {}
+        }
+        let is_down = |node: &str| !self.world.is_up(self.node(node));
+        match fault {
+            Fault::Crash { node } | Fault::Exit { node } | Fault::CrashLoop { node, .. } if is_down(node) => {
+                Applied::Moot
+            }
+            Fault::Pause { node } | Fault::GcStalls { node, .. } if is_down(node) => Applied::Moot,
+            Fault::GracefulStop { node } if self.cluster.silo(node).is_none() => Applied::Moot,
+            _ => Applied::Yes,
+        }
+    }
+
+    /// What a fault does at once, but for the values.
+    fn begin(&mut self, fault: &Fault, paths: &[(NodeId, NodeId)]) {
         let world = &self.world;
         match fault {
-            Fault::Crash { node } => {
-                if !world.is_up(self.node(node)) {
-                    return Applied::Moot;
-                }
-                self.cluster.crash(node);
-            }
+            Fault::Crash { node } | Fault::CrashLoop { node, .. } => self.cluster.crash(node),
+            Fault::Exit { node } => self.cluster.exit(node),
             // Nodes have no disk of their own in this world: all that is durable is in the store.
             Fault::Restart { node, .. } => drop(self.cluster.begin_start(node)),
-            Fault::Pause { node } => {
-                if !world.is_up(self.node(node)) {
-                    return Applied::Moot;
-                }
-                self.cluster.pause(node);
+            Fault::GracefulStop { node } => {
+                self.counts.add(Meter::SilosStopped, 1);
+                self.stop(node, false);
             }
-            Fault::Cut { route, one_way } => {
-                self.along(route, |from, to| {
-                    world.cut(from, to);
-                    if !one_way {
-                        world.cut(to, from);
-                    }
-                });
+            Fault::Pause { node } => self.cluster.pause(node),
+            Fault::GcStalls { node, stall, .. } => self.stall(node, *stall),
+            Fault::Cut { .. } | Fault::Partition { .. } | Fault::Isolate { .. } | Fault::Flap { .. } => {
+                self.cut(paths);
             }
-            Fault::Partition { groups } => self.in_groups(groups, |groups| world.partition(groups)),
-            Fault::Isolate { node } => {
-                let route = Route { from: vec![node.clone()], to: Vec::new() };
-                self.along(&route, |from, to| {
-                    world.cut(from, to);
-                    world.cut(to, from);
-                });
+            Fault::Clog { .. } => paths.iter().for_each(|(from, to)| world.clog(*from, *to)),
+            Fault::HalfOpen { route } => {
+                self.along(route).iter().for_each(|(from, to)| world.half_open(*from, *to));
             }
-            Fault::Clog { route } => self.along(route, |from, to| world.clog(from, to)),
-            Fault::HalfOpen { route } => self.along(route, |from, to| world.half_open(from, to)),
+            Fault::RstStorm { route, .. } => self.along(route).iter().for_each(|(from, to)| {
+                world.reset_links(*from, *to);
+            }),
             Fault::StoreOutage => world.begin_store_outage(),
             Fault::StoreCut { node } => world.cut_store(self.node(node)),
-            Fault::StoreFailover | Fault::StoreStale { .. } if !world.has_replica() => {
-                return Applied::Unsupported;
-            }
             Fault::StoreFailover => {
                 if let Some(recorder) = self.cluster.recorder() {
                     recorder.world(WorldEvent::StoreFailedOver);
@@ -214,75 +345,99 @@ impl Target for SimTarget {
                 drop(world.fail_over_store(|_| true));
             }
             Fault::StoreStale { node } => world.set_store_stale(self.node(node), true),
+            Fault::StoreEviction { ppm } => {
+                self.evictions += 1;
+                world.evict_store(*ppm, world.draw(EVICTION, self.evictions));
+            }
             Fault::ClockStep { node, by_ms } => {
                 world.step_wall_clock(self.node(node), by_ms.saturating_mul(1_000_000));
-                if let Some(recorder) = self.cluster.recorder() {
-                    recorder.clocks();
-                }
+                self.note_clocks();
             }
-            Fault::ClockDrift { node, .. } => {
-                let node = self.node(node);
-                let rate = world.clock_rate(node);
-                self.rates.entry(node).or_insert(rate);
+            Fault::ClockLeap { node, days } => {
+                world.step_wall_clock(self.node(node), days_ns(*days));
+                self.note_clocks();
             }
-            Fault::Loss { .. }
-            | Fault::Duplicate { .. }
-            | Fault::Reorder { .. }
-            | Fault::Corrupt { .. }
-            | Fault::Latency { .. }
-            | Fault::StoreIndeterminate { .. }
-            | Fault::StoreSlow { .. }
-            | Fault::SlowCpu { .. } => {}
+            Fault::JoinStorm { silos } => self.join(*silos),
+            Fault::DeactivationStorm { .. } => self.collect(),
+            fault if fault.kind().facts().needs == Needs::Imps => self.mischief.make(fault),
+            // What is left is a value.
+            _ => {}
         }
-        *self.uncounted.entry(fault.kind()).or_default() += 1;
-        if !fault.kind().is_momentary() {
-            self.in_force.push(fault.clone());
-            self.recompute();
+    }
+
+    /// What ends with a fault, but for the values.
+    fn end(&mut self, ended: &InForce) {
+        let world = &self.world;
+        match &ended.fault {
+            Fault::Crash { node } | Fault::Exit { node } | Fault::CrashLoop { node, .. } => {
+                self.start_if_down(node);
+            }
+            // Its process is there still, with nothing in it.
+            Fault::GracefulStop { node } => drop(self.cluster.begin_start(node)),
+            Fault::Pause { node } => self.cluster.resume(node),
+            Fault::Cut { .. } | Fault::Partition { .. } | Fault::Isolate { .. } => self.uncut(&ended.paths),
+            Fault::Flap { .. } if ended.is_on => self.uncut(&ended.paths),
+            Fault::Clog { .. } => ended.paths.iter().for_each(|(from, to)| world.unclog(*from, *to)),
+            Fault::StoreOutage => world.end_store_outage(),
+            Fault::StoreCut { node } => world.uncut_store(self.node(node)),
+            Fault::StoreStale { node } if !self.faults().any(|other| *other == ended.fault) => {
+                world.set_store_stale(self.node(node), false);
+            }
+            Fault::ClockLeap { node, days } => world.step_wall_clock(self.node(node), -days_ns(*days)),
+            Fault::JoinStorm { silos } => Self::joiners(*silos).for_each(|name| self.stop(&name, true)),
+            fault => self.mischief.end(fault),
+        }
+    }
+}
+
+impl Target for SimTarget {
+    fn apply(&mut self, fault: &Fault) -> Applied {
+        let possible = self.is_possible(fault);
+        if possible != Applied::Yes {
+            return possible;
+        }
+        let kind = fault.kind();
+        self.ledger.begin(kind, self.shows(kind));
+        let paths = self.paths(fault);
+        self.begin(fault, &paths);
+        if !kind.is_momentary() {
+            self.in_force.push(InForce { fault: fault.clone(), paths, is_on: true });
+            self.recompute(fault);
         }
         Applied::Yes
     }
 
-    fn heal(&mut self, fault: &Fault) {
-        let Some(at) = self.in_force.iter().position(|other| other == fault) else { return };
-        self.in_force.remove(at);
-        let world = &self.world;
+    fn beat(&mut self, fault: &Fault, _beat: u64) {
+        let Some(at) = self.in_force.iter().position(|other| other.fault == *fault) else { return };
+        let is_on = !self.in_force[at].is_on;
         match fault {
-            Fault::Crash { node } => self.start(node),
-            Fault::Pause { node } => self.cluster.resume(node),
-            Fault::Cut { route, one_way } => {
-                self.along(route, |from, to| {
-                    world.uncut(from, to);
-                    if !one_way {
-                        world.uncut(to, from);
-                    }
-                });
+            Fault::Flap { .. } => {
+                self.in_force[at].is_on = is_on;
+                let paths = &self.in_force[at].paths;
+                if is_on { self.cut(paths) } else { self.uncut(paths) }
             }
-            Fault::Partition { groups } => self.in_groups(groups, |groups| world.unpartition(groups)),
-            Fault::Isolate { node } => {
-                let route = Route { from: vec![node.clone()], to: Vec::new() };
-                self.along(&route, |from, to| {
-                    world.uncut(from, to);
-                    world.uncut(to, from);
-                });
+            Fault::CrashLoop { node, .. } => {
+                self.in_force[at].is_on = is_on;
+                if is_on { self.cluster.crash(node) } else { self.start_if_down(node) }
             }
-            Fault::Clog { route } => self.along(route, |from, to| world.unclog(from, to)),
-            Fault::StoreOutage => world.end_store_outage(),
-            Fault::StoreCut { node } => world.uncut_store(self.node(node)),
-            Fault::StoreStale { node } if !self.in_force.contains(fault) => {
-                world.set_store_stale(self.node(node), false);
-            }
-            _ => {}
+            other => self.begin(&other.clone(), &[]),
         }
-        self.recompute();
+    }
+
+    fn heal(&mut self, fault: &Fault) {
+        let Some(at) = self.in_force.iter().position(|other| other.fault == *fault) else { return };
+        let ended = self.in_force.remove(at);
+        self.end(&ended);
+        self.recompute(fault);
+        let kind = fault.kind();
+        self.ledger.end(kind, self.shows(kind));
     }
 
     fn heal_all(&mut self) {
-        let crashed: Vec<String> = self
-            .in_force
-            .iter()
-            .filter_map(|fault| if let Fault::Crash { node } = fault { Some(node.clone()) } else { None })
-            .collect();
-        self.in_force.clear();
+        for fault in self.faults().cloned().collect::<Vec<_>>() {
+            self.heal(&fault);
+        }
+        // Also what was there before any fault, and what is left of one that comes and goes.
         self.world.heal_network();
         self.world.heal_store();
         for node in self.world.nodes() {
@@ -290,34 +445,16 @@ impl Target for SimTarget {
                 self.cluster.resume(&self.world.name(node));
             }
         }
-        self.recompute();
-        crashed.iter().for_each(|name| self.start(name));
     }
 
     fn effects(&self, kind: FaultKind) -> Option<u64> {
-        let (now, before) = (self.world.meters(), self.before);
-        let (net, old) = (now.network, before.network);
-        let (store, old_store) = (now.store, before.store);
-        let stopped =
-            (net.swallowed - old.swallowed) + (net.stalled - old.stalled) + (net.links_down - old.links_down);
-        let hidden =
-            (store.hidden_applied - old_store.hidden_applied) + (store.hidden_lost - old_store.hidden_lost);
-        match kind {
-            FaultKind::Cut | FaultKind::Partition | FaultKind::Isolate => Some(stopped),
-            FaultKind::Loss => Some(net.lost - old.lost),
-            FaultKind::Duplicate => Some(net.duplicated - old.duplicated),
-            FaultKind::Reorder => Some(net.reordered - old.reordered),
-            FaultKind::Corrupt => Some(net.corrupted - old.corrupted),
-            FaultKind::Clog => Some(net.stalled - old.stalled),
-            FaultKind::HalfOpen => Some(net.swallowed - old.swallowed),
-            FaultKind::StoreOutage | FaultKind::StoreCut => {
-                Some(store.unavailable - old_store.unavailable + hidden)
-            }
-            FaultKind::StoreFailover => Some(store.lost - old_store.lost),
-            FaultKind::StoreStale => Some(store.stale_reads - old_store.stale_reads),
-            FaultKind::StoreIndeterminate => Some(hidden),
-            FaultKind::StoreSlow => Some(store.spikes - old_store.spikes),
-            _ => self.uncounted.get(&kind).copied(),
-        }
+        Some(self.ledger.total(kind, self.shows(kind)))
     }
 }
+
+fn days_ns(days: i64) -> i64 {
+    days.saturating_mul(24 * 3600 * 1_000_000_000)
+}
+
+/// What evictions are drawn by.
+const EVICTION: u64 = 0x6576_6963_7421;

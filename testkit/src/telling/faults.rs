@@ -99,7 +99,15 @@ fn is_end_of_all(deed: &Deed) -> bool {
 }
 
 fn is_momentary(kind: DeedKind) -> bool {
-    matches!(kind, DeedKind::HalfOpen | DeedKind::WallStep | DeedKind::StoreFailover | DeedKind::Corrupt)
+    matches!(
+        kind,
+        DeedKind::HalfOpen
+            | DeedKind::WallStep
+            | DeedKind::StoreFailover
+            | DeedKind::Corrupt
+            | DeedKind::Reset
+            | DeedKind::StoreEviction
+    )
 }
 
 /// A kind of deed, as people call it.
@@ -122,6 +130,12 @@ pub(super) fn words(kind: DeedKind) -> &'static str {
         DeedKind::StoreFailover => "store failover",
         DeedKind::StoreStale => "stale reads",
         DeedKind::Corrupt => "corrupt record",
+        DeedKind::Reset => "connections reset",
+        DeedKind::Dialling => "dialling fails",
+        DeedKind::Slew => "clock slew",
+        DeedKind::StoreDrops => "store drops connections",
+        DeedKind::StoreErrors => "store refuses",
+        DeedKind::StoreEviction => "store evicts",
     }
 }
 

@@ -4,19 +4,21 @@ use super::handle::{Handle, Progress};
 use super::table_store::TableStore;
 use super::{ControlSender, MembershipEvents};
 use futures_util::future::BoxFuture;
-use quark_core::Instant;
 use quark_core::membership::table::StoreFault;
 use quark_core::membership::{Action, Config, Input, Membership, RequestId};
-use quark_env::{Clock, EntropyExt, Env};
+use quark_core::{Instant, buggify};
+use quark_env::{Clock, Entropy, EntropyExt, Env};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// Drives a [`Membership`] until it stops.
 pub struct MembershipDriver {
     core: Membership,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     tables: TableStore,
     sender: Arc<dyn ControlSender>,
     events: Arc<dyn MembershipEvents>,
@@ -47,6 +49,7 @@ impl MembershipDriver {
         let driver = Self {
             core: Membership::new(config, me, &address, contract_digest, env.entropy.u64("membership")),
             clock: env.clock.clone(),
+            entropy: env.entropy.clone(),
             tables: TableStore::new(env.store.clone(), env.entropy.clone()),
             sender,
             events,
@@ -93,7 +96,11 @@ impl MembershipDriver {
             }
             Poll::Pending => true,
         });
-        if self.inputs.is_empty() && self.poll_deadline(cx).is_ready() {
+        let is_due = match self.inputs.is_empty() {
+            true => self.poll_deadline(cx).is_ready(),
+            false => buggify!(self.entropy, "membership_wakes_for_nothing"),
+        };
+        if is_due {
             self.inputs.push(Input::Timer);
         }
         if self.inputs.is_empty() { Poll::Pending } else { Poll::Ready(()) }
@@ -142,7 +149,15 @@ impl MembershipDriver {
                 }
                 Action::Commit { request, change } => {
                     let commit = self.tables.commit(&change);
-                    self.operate(request, async move { Input::Committed { request, result: commit.await } });
+                    // A lease counts from now, and not from when the request for it leaves.
+                    let late = buggify!(self.entropy, "membership_writes_late");
+                    let late = late.then(|| self.clock.sleep_until(self.clock.now() + LATE));
+                    self.operate(request, async move {
+                        if let Some(late) = late {
+                            late.await;
+                        }
+                        Input::Committed { request, result: commit.await }
+                    });
                 }
                 Action::Send { to, msg } => self.sender.send(to, msg),
                 Action::Publish(view) => {
@@ -189,4 +204,6 @@ fn now_of_the_machine() -> Instant {
 
 /// A store that never answers must not make us remember every question.
 const OPERATIONS_MAX: usize = 64;
+/// How late a change of the table leaves that has a whim: longer than most silos wait for its answer.
+const LATE: Duration = Duration::from_millis(300);
 const NO_TABLE: &str = "the store has no membership table, though this silo has a row in it: was it emptied?";

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use quark_core::codec;
 use quark_core::turn::{Access, Begin};
 use quark_core::wire::CallId;
-use quark_core::{ActorId, Instant, MethodId, mutant, reached};
+use quark_core::{ActorId, Instant, MethodId, buggify, mutant, reached};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -29,6 +29,7 @@ pub(crate) const WAKE_EVERY: Duration = Duration::from_secs(10);
 /// How long one attempt may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const AT_ONCE: Duration = Duration::from_micros(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// The arguments of [`DELIVER`].
@@ -93,6 +94,10 @@ impl Lane {
     async fn deliver(self) {
         let mut pause = FIRST_PAUSE;
         while let Some((id, letter)) = self.post.first(&self.to) {
+            if buggify!(self.kernel.env.entropy, "letter_waits") {
+                self.sleep(FIRST_PAUSE * 5).await;
+                continue; // it may have been withdrawn
+            }
             match self.attempt(id, &letter).await {
                 Ok(()) => {
                     pause = FIRST_PAUSE;
@@ -103,7 +108,8 @@ impl Lane {
                     reached!("outbox.not_taken");
                     tracing::debug!(from = %self.from, to = %self.to, letter = %id, why, "a letter was not taken: it is tried again");
                     self.post.failed(&self.to, id, why);
-                    self.kernel.env.clock.sleep_until(self.kernel.env.clock.now() + pause).await;
+                    let is_early = buggify!(self.kernel.env.entropy, "letter_again_at_once");
+                    self.sleep(if is_early { AT_ONCE } else { pause }).await;
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
             }
@@ -138,7 +144,16 @@ impl Lane {
         }
     }
 
+    async fn sleep(&self, time: Duration) {
+        let clock = &self.kernel.env.clock;
+        clock.sleep_until(clock.now() + time).await;
+    }
+
     fn sweep_if_worth_it(&self) {
+        // What is not swept now is with the next letter, or by the next activation.
+        if buggify!(self.kernel.env.entropy, "letters_swept_later") {
+            return;
+        }
         if self.post.ask_sweep()
             && let Some(sender) = self.sender.upgrade()
         {

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use quark_core::turn::Begin;
 use quark_core::wheel::{TimerKey, Wheel};
 use quark_core::wire::CallId;
-use quark_core::{Instant, reached};
+use quark_core::{Instant, buggify, reached};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -104,7 +104,8 @@ impl Kernel {
             let mut ticks = due.drain(..).peekable();
             while ticks.peek().is_some() {
                 let now = self.env.clock.now();
-                for timer in ticks.by_ref().take(BATCH_MAX) {
+                let is_one = buggify!(self.env.entropy, "ticks_one_by_one");
+                for timer in ticks.by_ref().take(if is_one { 1 } else { BATCH_MAX }) {
                     self.tick(now, timer);
                 }
                 yield_once().await;
