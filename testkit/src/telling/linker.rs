@@ -23,6 +23,9 @@ use std::collections::{BTreeMap, VecDeque};
 /// A call, by whoever issued it.
 pub(super) type CallKey = (SiloId, CallId);
 
+/// A turn that has not ended: its call, if it has a number of its own, and its event.
+type RunningTurn = (Option<CallKey>, u32);
+
 /// Everything so far, and what later events may have come from.
 pub(super) struct Linker {
     pub(super) events: Vec<Entry>,
@@ -58,11 +61,13 @@ struct Last {
     turns: BTreeMap<(SiloId, CallKey), u32>,
     turn_ends: BTreeMap<(SiloId, CallKey), u32>,
     /// Turns that have not ended, by silo and actor.
-    running: BTreeMap<(SiloId, u32), Vec<(Option<CallKey>, u32)>>,
+    running: BTreeMap<(SiloId, u32), Vec<RunningTurn>>,
     /// What an activation did last.
     activations: BTreeMap<(SiloId, u32), u32>,
     placed: BTreeMap<u32, u32>,
     commits: BTreeMap<(u32, Version), u32>,
+    /// The last commit of which an activation was told.
+    committed: BTreeMap<(SiloId, u32), u32>,
     claims: BTreeMap<(u32, Epoch), u32>,
     view_commit: Option<u32>,
     lease_commits: BTreeMap<u32, u32>,

@@ -44,6 +44,7 @@ impl Linker {
                 }
             }
             SiloEvent::CallEnded { .. } => last.call_ends.extend(key.map(|key| (key, id))),
+            SiloEvent::Committed { .. } => last.committed.extend(actor.map(|actor| ((silo, actor), id))),
             SiloEvent::LeaseHeld { .. } => last.leases.extend([(silo, id)]),
             SiloEvent::ViewInstalled { .. } => last.views.extend([(silo, id)]),
             SiloEvent::Placed { .. } => last.placed.extend(actor.map(|actor| (actor, id))),
@@ -75,7 +76,8 @@ impl Linker {
             }
             SiloEvent::TurnEnded { caller, call, .. } => {
                 let began = last.turns.get(&(silo, (*caller, *call))).copied();
-                vec![began, before().filter(|before| Some(*before) > began)]
+                let committed = here.and_then(|here| last.committed.get(&here).copied());
+                vec![began, committed.filter(|commit| Some(*commit) > began)]
             }
             SiloEvent::Committed { version, .. } => {
                 vec![actor.and_then(|actor| last.commits.get(&(actor, *version)).copied()), running()]
