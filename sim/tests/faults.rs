@@ -80,7 +80,7 @@ fn who_exits_is_missed_at_once_and_who_loses_power_is_not() {
         if exits {
             world.exit(b)
         } else {
-            world.crash(b)
+            world.crash(b);
         }
         let arrivals = world.block_on(recv(&env_a));
         assert!(matches!(arrivals[..], [Incoming::LinkDown { .. }]), "{arrivals:?}");
