@@ -4,7 +4,9 @@
 //! the schedule. Because every choice has a name of its own (`quark_sim::Purpose`), what is left stays what it was. Cases are
 //! what the minimiser makes, what is kept of a failure, and what is told again.
 
-use quark_chaos::FaultPlan;
+use crate::sim::turn_world;
+use crate::story::Scenario;
+use quark_chaos::{FaultPlan, Knobs};
 use quark_sim::{Config, Purpose, Replay, Scheduler};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,6 +39,9 @@ pub struct Case {
     /// Numbers that the story would draw: how many silos, how long a lease.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub knobs: BTreeMap<String, u64>,
+    /// The knobs of its world and its silos, where the seed turns some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned: Option<Knobs>,
     /// Who runs next, if not whom the story's world picks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
@@ -152,6 +157,7 @@ impl Case {
             faults: None,
             operations: None,
             knobs: BTreeMap::new(),
+            turned: None,
             schedule: None,
             deviations: None,
             is_even: false,
@@ -184,6 +190,12 @@ impl Case {
     /// As it is kept in a file.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a case is plain data") + "\n"
+    }
+
+    /// The world of a story's run, with what this case takes away.
+    pub fn world_of(&self, scenario: &Scenario) -> Config {
+        let turned = self.turned.clone().unwrap_or_else(|| scenario.knobs(self.seed));
+        self.world(turn_world(&turned, (scenario.world)(self.seed)))
     }
 
     /// The world of the whole run, with what this case takes away.

@@ -132,7 +132,7 @@ impl TimeMachine {
             kept_max: spacing.kept_max.max(2),
             failure: None,
         };
-        let world = (scenario.world)(seed);
+        let world = scenario.config(seed);
         let told = runner::tell_with_pauses(scenario, world, |story| recording.pause(story));
         match (recording.role, told, recording.failure) {
             (Role::Worker { mut socket, .. }, Some(report), _) => {
@@ -207,7 +207,7 @@ impl TimeMachine {
 /// Errors: the story is over by then.
 pub fn visit(scenario: &Scenario, seed: u64, at: Instant) -> Result<Scene, MachineError> {
     let mut scene = None;
-    let told = runner::tell_with_pauses(scenario, (scenario.world)(seed), |story| {
+    let told = runner::tell_with_pauses(scenario, scenario.config(seed), |story| {
         if story.world.now_true() < at {
             return Next::Until(at);
         }

@@ -5,8 +5,9 @@ use crate::case::Case;
 use crate::checkers::{always_on, check_all};
 use crate::history::{History, WorldEvent};
 use crate::recorder::Recorder;
-use crate::sim::SimCluster;
+use crate::sim::{SimCluster, turned};
 use crate::story::{Drawn, Scenario, Step, Story, Violation};
+use quark_chaos::Knobs;
 use quark_core::Instant;
 use quark_sim::{Branch, Config, Decision, Deed, Next, World};
 use serde::{Deserialize, Serialize};
@@ -78,25 +79,25 @@ fn tell_at_once(scenario: &Scenario, seed: u64) -> (Report, Option<Report>) {
 
 /// Tells the scenario once, and lets no checker read its history: one that gives the same hash is the same.
 fn tell_again_for_its_hash(scenario: &Scenario, seed: u64) -> Report {
-    let world = (scenario.world)(seed);
+    let world = scenario.config(seed);
     tell_in(scenario, world, None, |_| Next::ToTheEnd, false).expect("nobody abandons it").report
 }
 
 /// Tells the scenario once.
 pub fn tell(scenario: &Scenario, seed: u64) -> Report {
-    tell_with_pauses(scenario, (scenario.world)(seed), |_| Next::ToTheEnd).expect("nobody abandons it")
+    tell_with_pauses(scenario, scenario.config(seed), |_| Next::ToTheEnd).expect("nobody abandons it")
 }
 
 /// Tells the scenario once: until `at` as this seed has it, from then on as `reseed` has it.
 pub fn tell_branched(scenario: &Scenario, seed: u64, at: Instant, reseed: u64) -> Report {
     let branch = Branch { at_ns: at.0, seed: reseed };
-    let world = Config { branch: Some(branch), ..(scenario.world)(seed) };
+    let world = Config { branch: Some(branch), ..scenario.config(seed) };
     tell_with_pauses(scenario, world, |_| Next::ToTheEnd).expect("nobody abandons it")
 }
 
 /// Tells what is left of a run.
 pub fn tell_case(scenario: &Scenario, case: &Case) -> Report {
-    let world = case.world((scenario.world)(case.seed));
+    let world = case.world_of(scenario);
     tell_in(scenario, world, Some(case), |_| Next::ToTheEnd, true).expect("nobody abandons it").report
 }
 
@@ -104,14 +105,14 @@ pub fn tell_case(scenario: &Scenario, case: &Case) -> Report {
 ///
 /// Panics: if it is abandoned.
 pub fn tell_case_with_pauses(scenario: &Scenario, case: &Case, pause: impl FnMut(&Story) -> Next) -> Report {
-    let world = case.world((scenario.world)(case.seed));
+    let world = case.world_of(scenario);
     tell_in(scenario, world, Some(case), pause, true).expect("nobody abandons it").report
 }
 
 /// Tells what is left of a run, and hands out everything that was written down about it. The world lasts twice as long as
 /// `whole_run` and ten minutes at most.
 pub fn tell_in_full(scenario: &Scenario, case: &Case, whole_run: Option<Duration>) -> Telling {
-    let mut world = case.world((scenario.world)(case.seed));
+    let mut world = case.world_of(scenario);
     world.log_decisions = true;
     if let Some(whole_run) = whole_run {
         world = Case::limit(world, whole_run);
@@ -126,6 +127,8 @@ pub struct Telling {
     pub report: Report,
     /// What the story drew from its seed.
     pub drawn: Drawn,
+    /// The knobs that were turned.
+    pub turned: Knobs,
     /// Who did operations, by the hash under which their choices are known.
     pub operators: BTreeMap<u64, String>,
     /// Every choice that was not the benign one, if the world kept a list.
@@ -158,8 +161,9 @@ fn tell_in(
     let seed = world.seed;
     let mut world = World::new(world);
     let recorder = Recorder::of_world(&world.handle());
-    let describe = scenario.describe;
-    let cluster = SimCluster::new(world.handle(), "story", Arc::new(describe), Some(recorder.clone()));
+    let knobs = case.and_then(|case| case.turned.clone()).unwrap_or_else(|| scenario.knobs(seed));
+    let describe = turned(&knobs, Arc::new(scenario.describe));
+    let cluster = SimCluster::new(world.handle(), "story", describe, Some(recorder.clone()));
     let story = Story::new(cluster);
     let story = if let Some(case) = case { story.reduced(case.clone()) } else { story };
     let told = story.clone();
@@ -207,6 +211,7 @@ fn tell_in(
             examined: checked.examined(),
         },
         drawn: story.drawn(),
+        turned: knobs,
         operators: story.operators(),
         decisions: world.decisions(),
         deeds: world.deeds(),

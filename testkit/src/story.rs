@@ -2,11 +2,11 @@
 
 use crate::case::Case;
 use crate::recorder::Recorder;
-use crate::sim::SimCluster;
+use crate::sim::{SimCluster, turn_world};
 use crate::stage::Stage;
 use parking_lot::Mutex;
 use quark::SiloBuilder;
-use quark_chaos::FaultPlan;
+use quark_chaos::{FaultPlan, Knobs};
 use quark_core::{Instant, hash};
 use quark_env::BoxFuture;
 use quark_sim::{Config, WorldHandle};
@@ -36,6 +36,20 @@ pub struct Scenario {
     pub anywhere: Option<fn(Tale) -> BoxFuture<'static, ()>>,
     /// Whether one seed takes so long that it is told only when it is named.
     pub heavy: bool,
+    /// Whether its world and its silos are not always the same: every seed turns other knobs.
+    pub swarms: bool,
+}
+
+impl Scenario {
+    /// The knobs that a seed turns.
+    pub fn knobs(&self, seed: u64) -> Knobs {
+        if self.swarms { Knobs::draw(hash::mix(seed ^ hash::point(b"knobs"))) } else { Knobs::new() }
+    }
+
+    /// The world that a seed plays in, its knobs turned.
+    pub fn config(&self, seed: u64) -> Config {
+        turn_world(&self.knobs(seed), (self.world)(seed))
+    }
 }
 
 /// Something that did not hold.

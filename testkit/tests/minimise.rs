@@ -20,6 +20,7 @@ const STORY: Scenario = Scenario {
     tell: |story| Box::pin(tell(story)),
     anywhere: None,
     heavy: false,
+    swarms: false,
 };
 
 fn second(n: u64) -> Duration {

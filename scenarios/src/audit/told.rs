@@ -61,7 +61,7 @@ pub(super) fn tell_here(name: &str, seed: u64, window: Range<u64>) -> Result<Tol
     let story = stories::named(name).ok_or_else(|| format!("there is no story `{name}`"))?;
     cli::quiet_panics();
     draw_the_keys_of_maps();
-    let world = Config { trace_window: window, ..(story.world)(seed) };
+    let world = Config { trace_window: window, ..story.config(seed) };
     let mut handle: Option<WorldHandle> = None;
     let report = runner::tell_with_pauses(&story, world, |told| {
         handle = Some(told.world.clone());

@@ -57,7 +57,7 @@ fn measure(story: &Scenario) {
 /// How long the parent is held up by a fork, again and again at the same moment.
 fn forks(story: &Scenario, at: Instant) -> Vec<Duration> {
     let mut taken = Vec::new();
-    runner::tell_with_pauses(story, (story.world)(SEED), |told| {
+    runner::tell_with_pauses(story, story.config(SEED), |told| {
         if told.world.now_true() < at {
             return Next::Until(at);
         }

@@ -18,6 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story.tale())),
     anywhere: Some(|tale| Box::pin(tell(tale))),
     heavy: false,
+    swarms: false,
 };
 
 /// How long until all that have started see one another.

@@ -29,6 +29,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell_inside(story, &SMALL)),
     anywhere: Some(|tale| Box::pin(tell(tale, &SMALL))),
     heavy: false,
+    swarms: false,
 };
 
 /// The same for a hundred thousand; told when it is named.
@@ -41,6 +42,7 @@ pub const LARGE: Scenario = Scenario {
     tell: |story| Box::pin(tell_inside(story, &HUNDRED_THOUSAND)),
     anywhere: None,
     heavy: true,
+    swarms: false,
     ..SCENARIO
 };
 

@@ -24,6 +24,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story.tale())),
     anywhere: Some(|tale| Box::pin(tell(tale))),
     heavy: false,
+    swarms: false,
 };
 
 const WRITERS: u64 = 50;

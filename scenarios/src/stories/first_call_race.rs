@@ -23,6 +23,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story)),
     anywhere: None,
     heavy: false,
+    swarms: false,
 };
 
 const SILOS: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];

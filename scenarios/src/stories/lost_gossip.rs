@@ -24,6 +24,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story)),
     anywhere: None,
     heavy: false,
+    swarms: false,
 };
 
 /// How long until a periodic reading has found what every notice missed: a silence, a lease and a ballot for the

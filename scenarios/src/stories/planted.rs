@@ -69,6 +69,7 @@ const PLANTED: Scenario = Scenario {
     tell: |story| Box::pin(nothing(story)),
     anywhere: None,
     heavy: false,
+    swarms: false,
 };
 
 async fn nothing(s: Story) {

@@ -20,6 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story)),
     anywhere: None,
     heavy: false,
+    swarms: false,
 };
 
 const SILOS: [&str; 4] = ["a", "b", "c", "d"];

@@ -39,6 +39,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story.tale())),
     anywhere: Some(|tale| Box::pin(tell(tale))),
     heavy: false,
+    swarms: false,
 };
 
 const SILOS: [&str; 5] = ["a", "b", "c", "d", "e"];

@@ -36,6 +36,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story)),
     anywhere: None,
     heavy: false,
+    swarms: false,
 };
 
 const OLD: [&str; 5] = ["a", "b", "c", "d", "e"];

@@ -37,6 +37,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story)),
     anywhere: None,
     heavy: false,
+    swarms: false,
 };
 
 const SILOS: [&str; 4] = ["a", "b", "c", "d"];

@@ -26,6 +26,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story)),
     anywhere: None,
     heavy: false,
+    swarms: false,
 };
 
 /// A newcomer under a name waits until its elder's lease must have run out, and is then heard and activated.

@@ -26,6 +26,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story.tale())),
     anywhere: None,
     heavy: false,
+    swarms: false,
 };
 
 const HEALTHY: [&str; 3] = ["a", "b", "c"];

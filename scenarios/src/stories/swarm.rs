@@ -9,6 +9,7 @@ use crate::workload::Deposits;
 use quark_chaos::{FaultKind, FaultPlan, SwarmConfig, swarm};
 use quark_core::reached;
 use quark_sim::Config;
+use quark_testkit::imps;
 use quark_testkit::sim::carry_out;
 use quark_testkit::story::{Scenario, Story};
 use std::time::Duration;
@@ -28,10 +29,11 @@ pub const SCENARIO: Scenario = Scenario {
         "swarm.many_faults",
     ],
     world: Config::new,
-    describe: |silo| silo.actor::<Account>().actor::<Purse>(),
+    describe: |silo| imps::hosted(silo.actor::<Account>().actor::<Purse>()),
     tell: |story| Box::pin(tell(story)),
     anywhere: None,
     heavy: false,
+    swarms: true,
 };
 
 const ALL: [&str; 5] = ["a", "b", "c", "d", "e"];
@@ -88,9 +90,10 @@ async fn tell(s: Story) {
 }
 
 fn draw(s: &Story, silos: &[&str]) -> FaultPlan {
-    let mut config = SwarmConfig::new(silos, CHAOS);
+    let mut config = SwarmConfig::new(silos, CHAOS).with_imps();
     // A letter's wake-up call is as late as the wall clocks are wrong, and these go wrong by hours: other stories have that.
-    config.kinds.retain(|kind| *kind != FaultKind::ClockStep);
+    let is_wrong = [FaultKind::ClockStep, FaultKind::ClockLeap, FaultKind::ClockSlew];
+    config.kinds.retain(|kind| !is_wrong.contains(kind));
     config.gap = Duration::from_secs(3 + s.draw("gap", 0, 15));
     swarm(s.draw("plan", 0, u64::MAX), &config)
 }

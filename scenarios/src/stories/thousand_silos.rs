@@ -21,6 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story, Size { silos: 1000, joins: 200, crashes: 200, batch: 50 })),
     anywhere: None,
     heavy: true,
+    swarms: false,
 };
 
 /// Large enough to show what grows with the square of the silos, small enough to profile; told when it is named.
@@ -49,6 +50,7 @@ pub const TWENTY: Scenario = Scenario {
               few keys move, and the news of it costs each silo a bounded number of frames.",
     tell: |story| Box::pin(tell(story, Size { silos: 20, joins: 4, crashes: 4, batch: 20 })),
     heavy: false,
+    swarms: false,
     ..SIXTY
 };
 

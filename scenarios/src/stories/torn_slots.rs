@@ -22,6 +22,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story)),
     anywhere: None,
     heavy: false,
+    swarms: false,
 };
 
 const SILOS: [&str; 3] = ["a", "b", "c"];

@@ -18,6 +18,7 @@ pub const FORWARD: Scenario = Scenario {
     tell: |story| Box::pin(tell(story.tale(), 1)),
     anywhere: Some(|tale| Box::pin(tell(tale, 1))),
     heavy: false,
+    swarms: false,
 };
 
 /// See its premise.
@@ -31,6 +32,7 @@ pub const BACK: Scenario = Scenario {
     tell: |story| Box::pin(tell(story.tale(), -1)),
     anywhere: Some(|tale| Box::pin(tell(tale, -1))),
     heavy: false,
+    swarms: false,
 };
 
 fn world(seed: u64) -> Config {

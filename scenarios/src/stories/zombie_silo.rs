@@ -18,6 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     tell: |story| Box::pin(tell(story.tale())),
     anywhere: Some(|tale| Box::pin(tell(tale))),
     heavy: false,
+    swarms: false,
 };
 
 /// A commit that is slow is slower than an eviction: it arrives when another silo owns the account.

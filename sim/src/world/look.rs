@@ -4,6 +4,7 @@ use super::WorldHandle;
 use crate::clock::WALL_EPOCH_NS;
 use crate::net::FrameEvent;
 use crate::node::NodeId;
+use crate::spread::Spread;
 use std::collections::BTreeMap;
 
 /// A node, as it stands.
@@ -67,6 +68,11 @@ impl WorldHandle {
             tasks: state.tasks.iter().filter(|(_, task)| task.node == node.0).count(),
             timers: state.timers.iter().filter(|(_, timer)| timer.node == node.0).count(),
         }
+    }
+
+    /// How long a poll keeps a node of the usual speed busy.
+    pub fn poll_cost(&self) -> Spread {
+        self.shared.lock().config.cost
     }
 
     /// How far a node's wall clock is ahead of a right one, in nanoseconds. Of a node that is down, as it will go on.

@@ -24,7 +24,7 @@ pub fn branch_many(
 ) -> Result<Vec<(u64, Report)>, MachineError> {
     let mut fan =
         Fan { role: Role::Keeper, at, seeds, jobs: jobs.max(1), on_end, ends: Vec::new(), failure: None };
-    let world = (scenario.world)(seed);
+    let world = scenario.config(seed);
     let told = runner::tell_with_pauses(scenario, world, |story| fan.pause(story));
     match (fan.role, told) {
         (Role::Worker { mut socket, .. }, Some(report)) => {

@@ -1,5 +1,6 @@
 //! Which failure it is: what has to stay the same while a run is made smaller.
 
+use crate::checkers::always_on;
 use crate::runner::Report;
 use crate::story::Violation;
 use serde::{Deserialize, Serialize};
@@ -37,8 +38,9 @@ impl fmt::Display for Failure {
 
 fn gist(message: &str) -> String {
     // A checker of the history says its name first, and then what it saw, which differs from run to run.
-    let name = message.split(": ").next().unwrap_or_default();
-    if name.contains('-') && name.chars().all(|c| c.is_ascii_lowercase() || c == '-') && name != message {
+    if let Some((name, _)) = message.split_once(": ")
+        && always_on().iter().any(|checker| checker.name() == name)
+    {
         return name.to_owned();
     }
     let is_general =
@@ -60,6 +62,7 @@ mod tests {
     #[test]
     fn a_checker_is_known_by_its_name_and_a_story_by_its_words() {
         assert_eq!(failure("one-writer: epoch 7 of c/1").gist, "one-writer");
+        assert_eq!(failure("outcomes: call 7 of c/1 to a/2").gist, "outcomes");
         assert_eq!(failure("one-writer: epoch 7 of c/1"), failure("one-writer: something else"));
         let first = failure("a deposit to account-3 is not taken: no answer");
         assert_eq!(first.gist, "deposit to is not taken no");

@@ -104,7 +104,8 @@ impl Size {
             faults: planned + own_faults(telling).len(),
             operations: operations(telling).len(),
             deviations: deviations(telling).len(),
-            knobs: telling.drawn.knobs.values().filter(|(value, simplest)| value != simplest).count(),
+            knobs: telling.drawn.knobs.values().filter(|(value, simplest)| value != simplest).count()
+                + telling.turned.names().len(),
         }
     }
 }

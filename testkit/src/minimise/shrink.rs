@@ -145,6 +145,15 @@ impl<'a> Search<'a> {
 
     fn knobs(&mut self) {
         self.part = "knobs";
+        let mut names = self.best.1.turned.names();
+        let all = self.best.1.turned.clone();
+        drop_pieces(&mut names, &mut |names| {
+            let mut turned = all.clone();
+            all.names().iter().filter(|name| !names.contains(name)).for_each(|name| {
+                turned.set_back(name);
+            });
+            self.test(Case { turned: Some(turned), ..self.best.0.clone() })
+        });
         let knobs = self.best.1.drawn.knobs.clone();
         for (name, (value, simplest)) in knobs.into_iter().filter(|(_, (value, simplest))| value != simplest)
         {

@@ -10,7 +10,7 @@ use quark_core::view::View;
 use quark_core::{Generation, Instant, SiloId, SiloName, WallTime};
 use quark_env::store::{Partition, Record, RecordKey};
 use quark_env::{BoxFuture, Clock, Entropy, Env, Store};
-use quark_sim::{Host, Identity, NodeId, WorldHandle};
+use quark_sim::{Config, Host, Identity, NodeId, Spread, WorldHandle};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,17 @@ struct Member {
     starts: u32,
     /// Crashes that were left out, and after which it has not been started: it need not be.
     spared: u32,
+}
+
+/// How many times as long as usually every node of this world takes for a poll; at least 1.
+fn world_pace(world: &WorldHandle) -> u64 {
+    let longest = |cost: Spread| match cost {
+        Spread::Fixed(cost) => cost,
+        Spread::Uniform { max, .. } | Spread::Exponential { max, .. } | Spread::Pareto { max, .. } => max,
+        Spread::Bimodal { slow, .. } => slow * 5 / 4,
+    };
+    let usual = longest(Config::new(0).cost);
+    (longest(world.poll_cost()).as_nanos() / usual.as_nanos().max(1)).clamp(1, 1_000_000) as u64
 }
 
 impl SimCluster {
@@ -108,6 +119,9 @@ impl SimCluster {
                 }
             }
         };
+        if world_pace(&inner.world) > 1 {
+            self.note_pace(name, self.node(name));
+        }
         let (cluster, name) = (self.clone(), name.to_owned());
         let (tell, told) = oneshot::channel();
         let task_host = host.clone();
@@ -233,7 +247,15 @@ impl SimCluster {
     pub fn slow(&self, name: &str, milli: u32) {
         let Some(node) = self.0.world.node(name) else { return };
         self.0.world.set_slowness(node, milli);
-        self.record(|r| r.slowed(name, self.0.world.look_at(node).slowness_milli));
+        self.note_pace(name, node);
+    }
+
+    /// Says in the history how slowly a node computes, if it is or was slower than what checkers take for granted.
+    fn note_pace(&self, name: &str, node: NodeId) {
+        let world = &self.0.world;
+        let slowness = world.look_at(node).slowness_milli;
+        let milli = u32::try_from(u64::from(slowness) * world_pace(world)).unwrap_or(u32::MAX);
+        self.record(|r| r.slowed(name, milli));
     }
 
     /// Notes what every running silo holds now.
@@ -302,8 +324,12 @@ impl Stage for SimCluster {
     }
 
     fn resume(&self, name: &str) {
-        self.0.world.resume(self.node(name));
-        self.record(|r| r.resumed(name));
+        let node = self.node(name);
+        self.0.world.resume(node);
+        // Pauses add up: it goes on when the last one ends.
+        if self.0.world.pauses(node) == 0 {
+            self.record(|r| r.resumed(name));
+        }
     }
 
     fn partition(&self, groups: &[&[&str]]) {

@@ -52,7 +52,7 @@ impl Telling {
     ///
     /// Errors: this run had another trace hash than that one.
     pub fn record_after(scenario: &Scenario, first: &Report) -> Result<Self, RecordError> {
-        let world = Config { log_decisions: true, ..(scenario.world)(first.seed) };
+        let world = Config { log_decisions: true, ..scenario.config(first.seed) };
         let mut watch = Watch::every(distance(first.simulated));
         let report = runner::tell_with_pauses(scenario, world, |story| watch.pause(story));
         let report = report.expect("nobody abandons it");

@@ -24,6 +24,7 @@ pub fn telling() -> Telling {
         tell: |story| Box::pin(tell(story.tale())),
         anywhere: None,
         heavy: false,
+        swarms: false,
     };
     let mut telling = Telling::record(&scenario, 7).expect("it is told twice alike");
     let point = |at, failed| Point { at: Instant(at), futures: 10, failed, failed_otherwise: 0 };
