@@ -86,7 +86,11 @@ use std::time::Duration;
 pub fn hold(scenario: &Scenario, seeds: Range<u64>) -> Held {
     let told =
         Settings::of_process().and_then(|settings| Lab::of(scenario).seeds(seeds).with(settings).run());
-    told.unwrap_or_else(|error| panic!("{error}"))
+    // No closure: the panic is to name the line of the test.
+    match told {
+        Ok(held) => held,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// A story, and which of its runs are to be told.
@@ -346,9 +350,12 @@ fn this_test() -> String {
     thread.name().filter(|name| *name != "main").unwrap_or("").to_owned()
 }
 
-/// `quark-lab` in the folder in which cargo has built this program, known by the tag that cargo puts there.
+/// `quark-lab` in the folder in which cargo has built this program, known by the files that cargo puts there: the tag only if
+/// it has made the folder itself.
 fn usual_folder() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
-    let target = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
+    let is_cargos =
+        |folder: &&Path| ["CACHEDIR.TAG", ".rustc_info.json"].iter().any(|file| folder.join(file).exists());
+    let target = program.ancestors().find(is_cargos);
     target.unwrap_or(Path::new("target")).join("quark-lab")
 }
