@@ -27,7 +27,6 @@ pub struct ShrinkPlan {
 ///
 /// Errors: a sentence that names the file, what is wrong with it, and what to do.
 pub fn read_case(path: &Path) -> Result<Case, String> {
-    #[expect(clippy::disallowed_methods, reason = "a program's own file, outside of any run")]
     let text = std::fs::read_to_string(path).map_err(|error| format!("`{}`: {error}", path.display()))?;
     Case::from_json(&text).map_err(|error| format!("`{}`: {error}", path.display()))
 }
@@ -52,7 +51,6 @@ pub fn shrink(plan: &ShrinkPlan) -> Result<bool, String> {
     let took = small.1;
     let small = small.0;
     if let Some(path) = &plan.out {
-        #[expect(clippy::disallowed_methods, reason = "a program's own file, outside of any run")]
         std::fs::write(path, small.case.to_json())
             .map_err(|error| format!("`{}`: {error}", path.display()))?;
     }

@@ -23,7 +23,10 @@ impl Show {
     /// take this away, and a repeated call takes two.
     fn reserve(&mut self, order: String) -> bool {
         let has_seat = self.orders.contains(&order) || self.orders.len() < SEATS;
-        has_seat && (self.orders.insert(order) || has_seat)
+        if has_seat {
+            self.orders.insert(order);
+        }
+        has_seat
     }
 
     fn orders(&self) -> BTreeSet<String> {

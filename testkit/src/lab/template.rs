@@ -15,14 +15,12 @@ const NAME: [&str; 2] = ["your-story", "your_story"];
 /// assert!(template("Ticket Office").is_err());
 /// ```
 pub fn template(name: &str) -> Result<String, String> {
-    let is_word = |word: &str| {
-        word.starts_with(|c: char| c.is_ascii_lowercase())
-            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    };
-    if !name.split('-').all(is_word) {
+    let is_word =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.split('-').all(is_word) {
         return Err(format!(
             "`{name}` is no name of a scenario: write words of small letters and digits with hyphens between \
-             them, as in ticket-office"
+             them, a letter first, as in ticket-office"
         ));
     }
     Ok(SOURCE.replace(NAME[0], name).replace(NAME[1], &name.replace('-', "_")))
