@@ -1,7 +1,8 @@
 //! Running stories from a command line: all of them over a range of seeds, or one again to read it.
 
-use crate::{Verdict, corpus, meters, stories};
+use crate::{Verdict, corpus, meters, pairs, stories};
 use quark_testkit::case::Case;
+pub use quark_testkit::lab::{Shard, parse_seeds};
 use quark_testkit::runner::{self, Report};
 use quark_testkit::story::Scenario;
 use serde_json::json;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What to run.
@@ -19,6 +20,8 @@ pub struct Plan {
     pub stories: Vec<String>,
     /// Seeds of each.
     pub seeds: Range<u64>,
+    /// Which of these runs: some machine's share.
+    pub shard: Shard,
     /// First of all, tell the seeds that once failed.
     pub corpus: bool,
     /// How many at a time.
@@ -29,17 +32,10 @@ pub struct Plan {
     pub json: bool,
 }
 
-/// Reads `A..B`, or a single seed.
-///
-/// Errors: a sentence that names what was given.
-pub fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
-    let bad = || format!("`{text}` is no range of seeds: write A..B, as in 0..1000, or a single number");
-    match text.split_once("..") {
-        Some((from, to)) => {
-            let range = from.parse().map_err(|_| bad())?..to.parse().map_err(|_| bad())?;
-            if range.is_empty() { Err(format!("the range of seeds `{text}` is empty")) } else { Ok(range) }
-        }
-        None => text.parse().map(|seed| seed..seed + 1).map_err(|_| bad()),
+impl Plan {
+    /// How many seeds of each story are told here, at the least.
+    fn seeds_of_each(&self) -> u64 {
+        self.shard.least_of(self.seeds.end - self.seeds.start)
     }
 }
 
@@ -87,8 +83,9 @@ pub fn run(plan: &Plan) -> Result<Verdict, String> {
     let clock = Clock::start();
     let before = quark_core::probe::snapshot();
     let regressions = regressions(&stories, plan);
-    let total = regressions.len() + stories.len() * (plan.seeds.end - plan.seeds.start) as usize;
-    let next = AtomicUsize::new(0);
+    let runs = || pairs::pairs(&stories, regressions.clone(), plan.seeds.clone(), plan.shard);
+    let total = runs().count();
+    let next = Mutex::new(runs());
     let stop = AtomicBool::new(false);
     let reports: Mutex<Vec<(&'static str, Report)>> = Mutex::default();
     let shows_progress = !plan.json && std::io::stderr().is_terminal();
@@ -97,16 +94,11 @@ pub fn run(plan: &Plan) -> Result<Verdict, String> {
         for _ in 0..plan.jobs.max(1) {
             scope.spawn(|| {
                 loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    if at >= total || stop.load(Ordering::Relaxed) {
+                    if stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    let (story, seed) = match at.checked_sub(regressions.len()) {
-                        None => regressions[at],
-                        Some(at) => {
-                            (stories[at % stories.len()], plan.seeds.start + (at / stories.len()) as u64)
-                        }
-                    };
+                    let pair = next.lock().expect("no panic while held").next();
+                    let Some((story, seed)) = pair else { return };
                     let story = &story;
                     let report = runner::check(story, seed);
                     if !report.violations.is_empty() && plan.fail_fast {
@@ -128,8 +120,8 @@ pub fn run(plan: &Plan) -> Result<Verdict, String> {
     let mut reports = reports.into_inner().expect("no panic while held");
     reports.sort_by_key(|(name, report)| (*name, report.seed));
     let mut unreached = unreached(&stories, &before, plan);
-    if plan.seeds.end - plan.seeds.start >= SEEDS_FOR_PROBES && !stop.load(Ordering::Relaxed) {
-        let seeds = plan.seeds.end - plan.seeds.start;
+    let seeds = plan.seeds_of_each();
+    if seeds >= SEEDS_FOR_PROBES && !stop.load(Ordering::Relaxed) {
         unreached.extend(meters::starved(&stories, &meters::of(&reports), seeds));
     }
     let reached = reached(&before);
@@ -155,7 +147,7 @@ fn regressions(stories: &[Scenario], plan: &Plan) -> Vec<(Scenario, u64)> {
 
 /// The probes that the stories name and no run reached. Only a range that is large enough can say so.
 fn unreached(stories: &[Scenario], before: &BTreeMap<&'static str, u64>, plan: &Plan) -> Vec<String> {
-    if plan.seeds.end - plan.seeds.start < SEEDS_FOR_PROBES {
+    if plan.seeds_of_each() < SEEDS_FOR_PROBES {
         return Vec::new();
     }
     let after = quark_core::probe::snapshot();

@@ -14,6 +14,8 @@ pub mod givers;
 pub mod inside;
 pub mod insisters;
 pub mod meters;
+pub mod new_scenario;
+pub mod pairs;
 pub mod purse;
 pub mod search;
 pub mod shrink;

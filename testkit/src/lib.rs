@@ -9,6 +9,7 @@ pub mod golden;
 pub mod history;
 pub mod imps;
 pub mod journal;
+pub mod lab;
 pub mod machine;
 pub mod minimise;
 pub mod model;

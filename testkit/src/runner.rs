@@ -105,7 +105,7 @@ pub fn tell_case(scenario: &Scenario, case: &Case) -> Report {
 ///
 /// Panics: if it is abandoned.
 pub fn tell_case_with_pauses(scenario: &Scenario, case: &Case, pause: impl FnMut(&Story) -> Next) -> Report {
-    let world = case.world_of(scenario);
+    let world = Config { log_decisions: true, ..case.world_of(scenario) };
     tell_in(scenario, world, Some(case), pause, true).expect("nobody abandons it").report
 }
 

@@ -65,6 +65,9 @@ pub enum SimCommand {
         /// Which seeds, as in 0..1000
         #[arg(long, value_name = "A..B", default_value = "0..50", value_parser = quark_scenarios::cli::parse_seeds)]
         seeds: std::ops::Range<u64>,
+        /// Only one machine's share of the runs, as in 2/5: all five together tell each run once
+        #[arg(long, value_name = "I/N", default_value = "1/1")]
+        shard: quark_scenarios::cli::Shard,
         /// How many runs at a time
         #[arg(long, value_name = "N", default_value_t = 2)]
         jobs: usize,
@@ -169,6 +172,15 @@ pub enum SimCommand {
     Audit(quark_scenarios::audit::Arguments),
     #[command(flatten)]
     Explain(crate::explain_command::ExplainCommand),
+    /// Write a scenario of your own to start from: actors, a workload, faults, a check, and the test that tells it
+    NewScenario {
+        /// Its name, as in ticket-office
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Where to write it
+        #[arg(long, value_name = "FOLDER", default_value = "tests")]
+        dir: PathBuf,
+    },
     /// List the stories
     List {
         /// Print JSON lines

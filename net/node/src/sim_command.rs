@@ -5,15 +5,15 @@ use quark_scenarios::cli::{self, Plan};
 use quark_scenarios::search::{self, SearchPlan};
 use quark_scenarios::shrink::{self, Case, ShrinkPlan};
 use quark_scenarios::travel::{self, BranchPlan};
-use quark_scenarios::{Verdict, audit, explore};
+use quark_scenarios::{Verdict, audit, explore, new_scenario};
 use std::process::ExitCode;
 
 /// Ends with the code of the worst that was found (see [`Verdict`]), 2 when it could not do what it was asked.
 pub fn run(command: SimCommand) -> ExitCode {
     let outcome = match command {
-        SimCommand::Run { stories, seeds, jobs, fail_fast, json } => {
+        SimCommand::Run { stories, seeds, shard, jobs, fail_fast, json } => {
             let corpus = seeds.end - seeds.start > 1;
-            cli::run(&Plan { stories, seeds, corpus, jobs, fail_fast, json })
+            cli::run(&Plan { stories, seeds, shard, corpus, jobs, fail_fast, json })
         }
         SimCommand::Replay { run, json } => case(run).and_then(|case| cli::replay(&case, json)),
         SimCommand::Search { stories, budget, stable, from, uniform, json } => {
@@ -32,6 +32,7 @@ pub fn run(command: SimCommand) -> ExitCode {
         SimCommand::Explain(command) => crate::explain_command::run(command).map(Verdict::from),
         SimCommand::Explore(arguments) => explore::run(&arguments),
         SimCommand::Audit(arguments) => audit::run(&arguments),
+        SimCommand::NewScenario { name, dir } => new_scenario::run(&name, &dir).map(|()| Verdict::Good),
         SimCommand::List { json } => {
             cli::list(json);
             Ok(Verdict::Good)

@@ -36,9 +36,15 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Explore(arguments) => explore::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
-        Command::Run { stories, seeds, json } => {
-            cli::run(&cli::Plan { stories, seeds, corpus: false, jobs: 2, fail_fast: false, json })
-        }
+        Command::Run { stories, seeds, json } => cli::run(&cli::Plan {
+            stories,
+            seeds,
+            shard: cli::Shard::WHOLE,
+            corpus: false,
+            jobs: 2,
+            fail_fast: false,
+            json,
+        }),
     };
     match done {
         Ok(verdict) => verdict.into(),

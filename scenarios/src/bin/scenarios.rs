@@ -23,6 +23,9 @@ struct Arguments {
     /// Which seeds, as in 0..50.
     #[arg(long, default_value = "0..50", value_parser = cli::parse_seeds)]
     seeds: Range<u64>,
+    /// Only one machine's share of the runs, as in 2/5.
+    #[arg(long, value_name = "I/N", default_value = "1/1")]
+    shard: cli::Shard,
     /// Only these seeds, not also those that once failed.
     #[arg(long)]
     no_corpus: bool,
@@ -178,6 +181,7 @@ fn main() -> ExitCode {
                 && arguments.mutant.is_none()
                 && arguments.seeds.end - arguments.seeds.start > 1,
             seeds: arguments.seeds,
+            shard: arguments.shard,
             jobs: arguments.jobs,
             fail_fast: arguments.fail_fast,
             json: arguments.json,

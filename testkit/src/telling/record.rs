@@ -5,6 +5,7 @@ use super::lanes::{Lane, fill_lives};
 use super::linker::Linker;
 use super::samples::{Sampler, Samples, distance};
 use super::{FORMAT, SCHEMA, Telling, anchors, faults};
+use crate::case::Case;
 use crate::history::{History, Record, What};
 use crate::recorder::Recorder;
 use crate::runner::{self, Report};
@@ -56,18 +57,35 @@ impl Telling {
         let mut watch = Watch::every(distance(first.simulated));
         let report = runner::tell_with_pauses(scenario, world, |story| watch.pause(story));
         let report = report.expect("nobody abandons it");
-        if report.hash != first.hash {
-            return Err(RecordError::Differs {
-                story: scenario.name.into(),
-                seed: first.seed,
-                first: first.hash.0,
-                first_events: first.hash.1,
-                second: report.hash.0,
-                second_events: report.hash.1,
-            });
-        }
+        same(scenario, first, &report)?;
         Ok(watch.finish(scenario, report))
     }
+
+    /// As [`Telling::record`], of what is left of a run.
+    ///
+    /// Errors: the two runs had different trace hashes.
+    pub fn record_case(scenario: &Scenario, case: &Case) -> Result<Self, RecordError> {
+        let first = runner::tell_case(scenario, case);
+        let mut watch = Watch::every(distance(first.simulated));
+        let report = runner::tell_case_with_pauses(scenario, case, |story| watch.pause(story));
+        same(scenario, &first, &report)?;
+        Ok(watch.finish(scenario, report))
+    }
+}
+
+/// Whether being watched changed nothing.
+fn same(scenario: &Scenario, first: &Report, second: &Report) -> Result<(), RecordError> {
+    if second.hash == first.hash {
+        return Ok(());
+    }
+    Err(RecordError::Differs {
+        story: scenario.name.into(),
+        seed: first.seed,
+        first: first.hash.0,
+        first_events: first.hash.1,
+        second: second.hash.0,
+        second_events: second.hash.1,
+    })
 }
 
 /// Everything that watches, while the story is told.
