@@ -16,6 +16,7 @@ pub mod model;
 pub mod recorder;
 pub mod runner;
 pub mod scene;
+pub mod shape;
 pub mod sim;
 pub mod stage;
 pub mod store_conformance;

@@ -4,11 +4,14 @@
 #[path = "../../redis/tests/server/mod.rs"]
 mod server;
 mod stage;
+#[path = "stories_on_processes/two_worlds.rs"]
+mod two_worlds;
 
 use quark_core::probe;
 use quark_env::Clock;
 use quark_scenarios::stories;
 use quark_testkit::checkers::{Checker, Ledger, Linearizable, OneWriter, check_all};
+use quark_testkit::history::History;
 use quark_testkit::recorder::Recorder;
 use quark_testkit::story::Tale;
 use quark_tokio::TokioClock;
@@ -35,6 +38,8 @@ struct Telling {
 struct Told {
     /// How often a cut held something back.
     held: u64,
+    /// What happened until the story was over: nobody was stopped then only because everything ends.
+    history: History,
 }
 
 impl Telling {
@@ -88,13 +93,14 @@ impl Telling {
         if let Keeper::Redis(redis) = stage.keeper() {
             assert!(redis.clone().is_used().await, "{name} was told on another store");
         }
+        let history = recorder.history();
         let reached = stage.finish().await;
         for step in tale.steps() {
             println!("{:?} {} {}", step.at, step.part, step.text);
         }
         assert!(tale.violations().is_empty(), "{name}: {:#?}", tale.violations());
         self.judge(&recorder, &reached);
-        Told { held: stage.held() }
+        Told { held: stage.held(), history }
     }
 
     fn judge(&self, recorder: &Recorder, reached: &BTreeMap<String, u64>) {

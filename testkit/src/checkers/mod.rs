@@ -25,7 +25,7 @@ mod partitions;
 mod placement;
 mod reminders;
 #[cfg(test)]
-mod script;
+pub(crate) mod script;
 mod search;
 mod silos;
 #[cfg(test)]

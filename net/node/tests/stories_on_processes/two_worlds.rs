@@ -1,0 +1,97 @@
+//! The same story in both worlds: what real processes do, one after the other, the simulator has to know.
+//!
+//! A pair of events that follow one another in a real cluster and under no seed is a hole in the model, and no seed finds
+//! the bug that needs it. What is printed here is in docs/two-worlds.md, and what it means.
+
+use super::Telling;
+use quark_scenarios::stories;
+use quark_testkit::case::Case;
+use quark_testkit::history::{History, What, WorldEvent};
+use quark_testkit::runner::tell_in_full;
+use quark_testkit::shape::{Pair, Shape, Side, Table, differences};
+
+/// A pair that real processes show and the simulator does not, in which story, and why it is not a hole.
+struct Known {
+    story: &'static str,
+    pair: &'static str,
+    #[expect(dead_code, reason = "it is for whoever reads the list")]
+    why: &'static str,
+}
+
+const KNOWN: &[Known] = &[];
+
+/// Pairs that every telling of these stories has in both worlds: without them nothing was compared.
+const ALWAYS: [&str; 6] = [
+    "operation: invoked > returned: ok",
+    "call: (begin) > turn",
+    "call: asked > committed",
+    "activation: activated > turn",
+    "activation: turn end > turn",
+    "silo: view > lease",
+];
+
+const SEEDS: u64 = 30;
+
+/// Tells a story to real processes with this seed, and to the simulator with many.
+fn compare(story: &'static str, seed: u64) {
+    let real = Shape::of(&Telling { seed, ..Telling::of(story) }.on_a_file().history);
+    let sim = simulated(story);
+    println!("{story}\n{}", Table { sim: &sim, real: &real });
+    for pair in ALWAYS.map(|text| text.parse::<Pair>().expect("a pair")) {
+        let is_in_both = sim.pairs.contains_key(&pair) && real.pairs.contains_key(&pair);
+        assert!(is_in_both, "{story}: `{pair}` has to be in both worlds, or nothing was compared");
+    }
+    let is_known = |pair: &Pair| KNOWN.iter().any(|k| k.story == story && k.pair == pair.to_string());
+    let new: Vec<String> = differences(&sim, &real)
+        .into_iter()
+        .filter(|difference| difference.side == Side::Real && !is_known(&difference.pair))
+        .map(|difference| difference.to_string())
+        .collect();
+    assert!(
+        new.is_empty(),
+        "{story}: no seed of {SEEDS} does what real processes did; teach it the simulator, or explain it in `KNOWN`: \
+         {new:#?}"
+    );
+}
+
+/// The shape of the story under many seeds.
+fn simulated(story: &str) -> Shape {
+    let scenario = stories::all().into_iter().find(|s| s.name == story).expect("there is such a story");
+    (0..SEEDS).fold(Shape::default(), |all, seed| {
+        let telling = tell_in_full(&scenario, &Case::of(story, seed), None);
+        assert!(
+            telling.report.violations.is_empty(),
+            "{story}, seed {seed}: {:#?}",
+            telling.report.violations
+        );
+        all.and(&Shape::of(&until_healed(&telling.history)))
+    })
+}
+
+/// Without the epilogue, which real processes are not told: all actors are asked once more, and everything has to be quiet.
+fn until_healed(history: &History) -> History {
+    let records = history.records();
+    let is_over = |what: &What| matches!(what, What::World(WorldEvent::Healed));
+    let end = records.iter().rposition(|record| is_over(&record.what)).unwrap_or(records.len());
+    History::new(records[..end].to_vec(), history.dropped())
+}
+
+#[test]
+fn a_crash_looks_alike_in_both_worlds() {
+    compare("crash-no-leave", 1);
+}
+
+#[test]
+fn a_zombie_looks_alike_in_both_worlds() {
+    compare("zombie-silo", 1);
+}
+
+#[test]
+fn a_drain_looks_alike_in_both_worlds() {
+    compare("drain-in-order", 1);
+}
+
+#[test]
+fn a_cut_looks_alike_in_both_worlds() {
+    compare("clean-partition", 1);
+}
