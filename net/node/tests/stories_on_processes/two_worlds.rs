@@ -18,7 +18,15 @@ struct Known {
     why: &'static str,
 }
 
-const KNOWN: &[Known] = &[];
+/// A commit that the store does not answer is given up at its call's deadline, and at the same moment the caller gives up,
+/// on the same silo. Real timers of one moment fire in either order; no seed of this story has the caller first, as some
+/// of zombie-silo have.
+const CALLER_FIRST: &str = "the deadlines of a commit and of its caller are one moment";
+
+const KNOWN: &[Known] = &[
+    Known { story: "clean-partition", pair: "call: asked > ended: indeterminate", why: CALLER_FIRST },
+    Known { story: "clean-partition", pair: "call: (begin) > turn end", why: CALLER_FIRST },
+];
 
 /// Pairs that every telling of these stories has in both worlds: without them nothing was compared.
 const ALWAYS: [&str; 6] = [
@@ -103,9 +111,10 @@ fn a_zombie_looks_alike_in_both_worlds() {
     compare(Telling::of("zombie-silo"), Telling::on_a_file);
 }
 
+/// On Redis: no call may fail, and writers of one file may wait for its lock for too long on a busy machine.
 #[test]
 fn a_drain_looks_alike_in_both_worlds() {
-    compare(Telling::of("drain-in-order"), Telling::on_a_file);
+    compare(Telling::of("drain-in-order"), Telling::on_redis);
 }
 
 /// On Redis two silos can be cut off from the store as well: they lose their leases, and their commits fail. With this
