@@ -58,11 +58,12 @@ fn compare(telling: Telling, on: fn(Telling) -> Told) {
     );
 }
 
-/// What only real processes did, and nobody has explained.
+/// What only real processes did, and nobody has explained. Where a chain was cut off is not asked: a silo is killed at
+/// any moment, and thirty seeds are few to hit the thousandth of a second in which a commit is under way.
 fn holes(story: &str, sim: &Shape, real: &Shape, known: &[Known]) -> Vec<String> {
     let is_known = |pair: &Pair| known.iter().any(|k| k.story == story && k.pair == pair.to_string());
     let differences = differences(sim, real).into_iter();
-    let holes = differences.filter(|d| d.side == Side::Real && !is_known(&d.pair));
+    let holes = differences.filter(|d| d.side == Side::Real && d.pair.to != Pair::END && !is_known(&d.pair));
     holes.map(|hole| hole.to_string()).collect()
 }
 
@@ -98,6 +99,9 @@ fn a_pair_that_no_seed_has_is_a_hole_until_it_is_explained() {
     let known = [Known { story: "one", pair: "call: asked > turn", why: "it is a test" }];
     assert_eq!(holes("one", &sim, &real, &known), <[String; 0]>::default());
     assert_eq!(holes("two", &sim, &real, &known).len(), 1, "it was explained of another story");
+    let cut =
+        Shape { pairs: [pair("call: turn > asked"), pair("call: asked > (end)")].into(), ..sim.clone() };
+    assert_eq!(holes("one", &sim, &cut, &[]), <[String; 0]>::default(), "a kill falls anywhere");
     assert_eq!(holes("one", &real, &sim, &[]), <[String; 0]>::default(), "the simulator may do more");
 }
 
