@@ -117,6 +117,10 @@ fn hear(mut report: Value, latest: &mut Latest, ears: &Ears) -> Option<Result<()
             let silo: SiloId = serde_json::from_value(report["silo"].take()).expect("a silo");
             let at: Instant = serde_json::from_value(report["at"].take()).expect("a moment");
             let told: Told = serde_json::from_value(report["told"].take()).expect("what it was made from");
+            // A status is up to a second old, which is long for somebody who asks whether a lease is over.
+            if let (Some(holds), Some((_, counters))) = (told.holds_lease(), &mut latest.status) {
+                counters.lease_valid = holds;
+            }
             told.event(|event| ears.recorder.event(silo, at, event));
         }
         Some("reached") => {

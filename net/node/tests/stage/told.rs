@@ -192,6 +192,15 @@ impl Told {
         })
     }
 
+    /// Whether the silo has a lease from now on, if that is what it says.
+    pub fn holds_lease(&self) -> Option<bool> {
+        match self {
+            Self::LeaseHeld { .. } => Some(true),
+            Self::LeaseLost | Self::Stopped { .. } => Some(false),
+            _ => None,
+        }
+    }
+
     /// Hands the event on as it was.
     pub fn event(self, hear: impl FnOnce(Event<'_>)) {
         match self {
