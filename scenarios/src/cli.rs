@@ -1,5 +1,6 @@
 //! Running stories from a command line: all of them over a range of seeds, or one again to read it.
 
+use crate::travel::print;
 use crate::{Verdict, corpus, meters, pairs, stories};
 use quark_testkit::case::Case;
 pub use quark_testkit::lab::{Shard, parse_seeds};
@@ -230,7 +231,7 @@ fn print_summary(
     let simulated = simulated(reports);
     println!();
     for line in meters::lines(&meters::of(reports)) {
-        println!("examined  {line}");
+        print!("{}", print::hanging("examined ", &line, 10));
     }
     println!();
     println!("{reached} probes of rare paths were reached");
