@@ -11,9 +11,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Waits until the silos that are left agree.
+/// Waits until the silos that are left agree. If none is left (each was declared dead, or could not prove its lease), whoever
+/// keeps them running starts them again.
 async fn agreement(cluster: &SimCluster) {
     for _ in 0..120 {
+        if cluster.silos().is_empty() {
+            for name in SILOS {
+                let _ = cluster.start(name).await;
+            }
+        }
         if !cluster.silos().is_empty() && cluster.has_converged() {
             return;
         }

@@ -142,7 +142,7 @@ fn what_cannot_be_done_is_named_and_ends_with_two() {
     let cases: [(&[&str], &[&str]); 7] = [
         (
             &["goto", "zombie-silo", "--seed", "3", "--at", "10h"],
-            &["`36000s`", "is over at 73.", "until then"],
+            &["`36000s`", "is over at 98.", "until then"],
         ),
         (&["goto", "zombie-silo", "--seed", "3", "--at", "31.4"], &["`31.4` has no unit", "31.4s"]),
         (&["goto", "zombie-silo", "--seed", "3", "--at", "3 weeks"], &["weeks", "is no unit", "units:"]),

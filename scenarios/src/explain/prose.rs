@@ -237,7 +237,12 @@ mod tests {
         let telling = source.tell().expect("it is told").telling;
         let text = in_prose(&telling);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-        for said in ["FAULT    pause: ", "stopped: ", "Every promise held.", "On stage: silos a b c d e"] {
+        for said in [
+            "FAULT    pause: e",
+            "it knows that it is dead",
+            "Every promise held.",
+            "On stage: silos a b c d e",
+        ] {
             assert!(text.contains(said), "`{said}` in\n{text}");
         }
     }

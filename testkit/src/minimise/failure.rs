@@ -24,6 +24,18 @@ impl Failure {
         Self { promise: violation.checker.clone(), gist: gist(&violation.message) }
     }
 
+    /// The failure that a run is known by: what a checker of the history saw, if one saw anything; else what the story says.
+    pub fn of_run(report: &Report) -> Option<Self> {
+        let all: Vec<Self> = report.violations.iter().map(Self::of).collect();
+        all.iter().find(|failure| failure.is_of_a_checker()).or(all.first()).cloned()
+    }
+
+    /// Whether a checker of the history says so, to whom it is all one which faults there were. What a story says for itself
+    /// presumes the faults that it has just told of.
+    pub fn is_of_a_checker(&self) -> bool {
+        always_on().iter().any(|checker| checker.name() == self.gist)
+    }
+
     /// Whether a run fails in this way, too.
     pub fn is_in(&self, report: &Report) -> bool {
         report.violations.iter().any(|violation| Self::of(violation) == *self)

@@ -2,7 +2,8 @@
 //!
 //! Everything that a run consists of can be taken away by itself, because every choice is keyed by what it is about: faults
 //! first, then how long they last, operations, what the story drew (how many silos), the surprises of the schedule, and
-//! the spread of durations. What is left fails the same promise, as the same checker sees it.
+//! the spread of durations. What is left fails the same promise, as the same checker sees it. What a story says for itself
+//! presumes the faults that it brings about: these stay, if no checker of the history says anything.
 
 mod failure;
 mod shrink;
@@ -85,10 +86,9 @@ pub fn minimise(
     mut goes_on: impl FnMut(Progress) -> bool,
 ) -> Result<Minimised, MinimiseError> {
     let whole = runner::tell_in_full(scenario, case, None);
-    let Some(first) = whole.report.violations.first() else {
+    let Some(failure) = Failure::of_run(&whole.report) else {
         return Err(MinimiseError::Good { story: scenario.name.to_owned(), seed: case.seed });
     };
-    let failure = Failure::of(first);
     let size = Size::of(&whole);
     let mut search = Search::new(scenario, case.clone(), whole, failure.clone(), &mut goes_on);
     let is_minimal = search.run();

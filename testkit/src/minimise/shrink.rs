@@ -93,6 +93,9 @@ impl<'a> Search<'a> {
                 self.test(Case { plan: Some(plan), ..self.best.0.clone() })
             });
         }
+        if !self.failure.is_of_a_checker() {
+            return is_minimal;
+        }
         self.part = "faults of the story";
         let mut own = own_faults(&self.best.1);
         drop_pieces(&mut own, &mut |own| {

@@ -210,7 +210,7 @@ mod tests {
         let mut linker = Linker::new(&[], 0, &[]);
         for (partition, actor) in [
             ("a0.7/account/a/b", Some("account/a/b")),
-            ("a3.4/acmeuser/x", Some("acme:user/x")),
+            ("a4.4/acmeuser/x", Some("acme:user/x")),
             ("cluster", None),
             ("a9.9/short", None),
         ] {
