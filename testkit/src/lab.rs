@@ -35,6 +35,7 @@
 //!     describe: |silo| silo.actor::<Greeter>(),
 //!     tell: |story| Box::pin(tell(story)),
 //!     anywhere: None,
+//!     swarms: false,
 //!     heavy: false,
 //! };
 //!
