@@ -156,8 +156,7 @@ macro_rules! faults {
                     $(Fault::$name { $($($field,)*)? } => {
                         $($(for smaller in Field::smaller($field, nodes) {
                             let mut other = self.clone();
-                            // The only irrefutable pattern is that of a single kind.
-                            #[allow(irrefutable_let_patterns)]
+                            #[allow(irrefutable_let_patterns, reason = "of an enum with one kind it would be")]
                             if let Fault::$name { $field, .. } = &mut other {
                                 *$field = smaller;
                             }

@@ -6,14 +6,15 @@
 //! `docs/timeline.md` says what is in it and how to read the picture that [`page::render`] makes of it.
 //!
 //! ```no_run
-//! # fn scenario() -> quark_testkit::story::Scenario { unimplemented!() }
+//! # fn draw(scenario: &quark_testkit::story::Scenario) {
 //! use quark_testkit::telling::{Telling, page};
 //!
-//! let telling = Telling::record(&scenario(), 12).expect("it is told twice alike");
+//! let telling = Telling::record(scenario, 12).expect("it is told twice alike");
 //! for (violation, mark) in telling.report.violations.iter().zip(&telling.marks) {
 //!     println!("{}: {} events led there", violation.checker, telling.slice(&mark.events).len());
 //! }
 //! std::fs::write("run.html", page::render(&telling)).expect("there is room");
+//! # }
 //! ```
 
 mod anchors;
