@@ -86,7 +86,7 @@ pub(crate) struct Deeds {
     /// How often each was to be done.
     counts: BTreeMap<u64, u64>,
     /// Those that were left out and whose end has not come.
-    left_out: BTreeMap<u64, u32>,
+    left_out: BTreeMap<(DeedKind, u64), u32>,
     /// How many carry out a plan: what they do is the plan's choice.
     pub(crate) planned: u32,
     log: Option<Vec<Deed>>,
@@ -101,9 +101,9 @@ impl Deeds {
         self.log.as_deref().unwrap_or_default()
     }
 
-    /// Every cut and clog is healed, those left out included.
-    pub(crate) fn forget_left_out(&mut self) {
-        self.left_out.clear();
+    /// All faults of these kinds are healed, those left out included.
+    fn forget_left_out(&mut self, kinds: &[DeedKind]) {
+        self.left_out.retain(|(kind, _), _| !kinds.contains(kind));
     }
 }
 
@@ -129,7 +129,7 @@ impl State {
             choice = Some((entity, *count));
             let event = self.trace.events;
             if self.choices.settle(event, (Purpose::Fault, entity, *count), 1) == 0 {
-                *self.deeds.left_out.entry(entity).or_default() += 1;
+                *self.deeds.left_out.entry((kind, entity)).or_default() += 1;
                 return false;
             }
         }
@@ -141,7 +141,7 @@ impl State {
     pub(crate) fn fault_ends(&mut self, kind: DeedKind, groups: &[&[NodeId]]) -> bool {
         if self.deeds.planned == 0
             && let Some(count) =
-                self.deeds.left_out.get_mut(&entity(kind, groups)).filter(|count| **count > 0)
+                self.deeds.left_out.get_mut(&(kind, entity(kind, groups))).filter(|count| **count > 0)
         {
             *count -= 1;
             return false;
@@ -162,27 +162,34 @@ impl State {
             return self.fault_begins(kind, groups, detail);
         }
         // Setting what is as usual to the usual is harmless, whatever was left out.
-        self.deeds.left_out.remove(&entity(kind, groups));
+        self.deeds.left_out.remove(&(kind, entity(kind, groups)));
         self.note_deed(kind, false, groups, String::new, None);
         true
     }
 
     /// All paths are clear, whatever was done to them, or left out.
     pub(crate) fn network_healed(&mut self) {
-        self.deeds.forget_left_out();
-        for kind in [DeedKind::Cut, DeedKind::Clog, DeedKind::Weather, DeedKind::Dialling] {
-            self.note_deed(kind, false, &[], String::new, None);
-        }
+        self.all_healed(&[DeedKind::Cut, DeedKind::Clog, DeedKind::Weather, DeedKind::Dialling]);
     }
 
     /// The store is well, whatever was done to it, or left out.
     pub(crate) fn store_healed(&mut self) {
-        self.deeds.forget_left_out();
-        for kind in [DeedKind::StoreOutage, DeedKind::StoreCut, DeedKind::StoreFull, DeedKind::StoreSilence]
-            .into_iter()
-            .chain([DeedKind::StoreSlow, DeedKind::StoreStale, DeedKind::StoreDrops, DeedKind::StoreErrors])
-        {
-            self.note_deed(kind, false, &[], String::new, None);
+        self.all_healed(&[
+            DeedKind::StoreOutage,
+            DeedKind::StoreCut,
+            DeedKind::StoreFull,
+            DeedKind::StoreSilence,
+            DeedKind::StoreSlow,
+            DeedKind::StoreStale,
+            DeedKind::StoreDrops,
+            DeedKind::StoreErrors,
+        ]);
+    }
+
+    fn all_healed(&mut self, kinds: &[DeedKind]) {
+        self.deeds.forget_left_out(kinds);
+        for kind in kinds {
+            self.note_deed(*kind, false, &[], String::new, None);
         }
     }
 

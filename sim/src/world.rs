@@ -227,17 +227,20 @@ impl WorldHandle {
 
     /// As [`WorldHandle::crash`]; `before` is called if and before it is done.
     pub fn crash_after(&self, node: NodeId, before: impl FnOnce()) -> bool {
-        assert!(node != NodeId::DRIVER, "the driver does not crash");
+        self.end_process(node, false, before)
+    }
+
+    fn end_process(&self, node: NodeId, is_orderly: bool, before: impl FnOnce()) -> bool {
+        assert!(node != NodeId::DRIVER, "the driver does not end");
         {
             let mut state = self.shared.lock();
-            if !state.nodes[node.index()].is_up
-                || !state.fault_begins(DeedKind::Crash, &[&[node]], String::new)
-            {
+            let detail = || if is_orderly { "it exits".into() } else { String::new() };
+            if !state.nodes[node.index()].is_up || !state.fault_begins(DeedKind::Crash, &[&[node]], detail) {
                 return false;
             }
         }
         before();
-        self.shared.act(|state| state.crash(node.0, false));
+        self.shared.act(|state| state.crash(node.0, is_orderly));
         true
     }
 

@@ -78,7 +78,7 @@ fn who_exits_is_missed_at_once_and_who_loses_power_is_not() {
         world.run_for(SECOND);
         let at = world.now_true();
         if exits {
-            world.exit(b)
+            world.exit(b);
         } else {
             world.crash(b);
         }

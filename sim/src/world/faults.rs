@@ -20,14 +20,14 @@ pub struct Whims {
 
 impl WorldHandle {
     /// The node's process exits without a word: as [`WorldHandle::crash`], but its system is there to reset what it had
-    /// open, so that its peers notice soon.
-    pub fn exit(&self, node: NodeId) {
-        assert!(node != NodeId::DRIVER, "the driver does not exit");
-        self.shared.act(|state| {
-            if state.fault_begins(DeedKind::Crash, &[&[node]], || "it exits".into()) {
-                state.crash(node.0, true);
-            }
-        });
+    /// open, so that its peers notice soon. Whether it was done.
+    pub fn exit(&self, node: NodeId) -> bool {
+        self.exit_after(node, || ())
+    }
+
+    /// As [`WorldHandle::exit`]; `before` is called if and before it is done.
+    pub fn exit_after(&self, node: NodeId, before: impl FnOnce()) -> bool {
+        self.end_process(node, true, before)
     }
 
     /// Resets every link from one node to another that is up: both ends are told (unless the hint is lost), and it is

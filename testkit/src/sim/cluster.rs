@@ -212,13 +212,23 @@ impl SimCluster {
 
     /// The process of this name exits without a word; its system resets what it had open.
     pub fn exit(&self, name: &str) {
-        let node = self.node(name);
-        if let Some(member) = self.0.members.lock().get_mut(name) {
-            member.silo = None;
+        self.end_process(name, true);
+    }
+
+    /// A silo's process ends, unless this run leaves that out: then it need not be started again.
+    fn end_process(&self, name: &str, is_orderly: bool) {
+        let (world, node) = (&self.0.world, self.node(name));
+        if !world.is_up(node) {
+            return;
         }
-        if self.0.world.is_up(node) {
-            self.record(|r| r.crashed(name));
-            self.0.world.exit(node);
+        let note = || self.record(|r| r.crashed(name));
+        let is_done = if is_orderly { world.exit_after(node, note) } else { world.crash_after(node, note) };
+        if let Some(member) = self.0.members.lock().get_mut(name) {
+            if is_done {
+                (member.silo, member.spared) = (None, 0);
+            } else {
+                member.spared += 1;
+            }
         }
     }
 
@@ -304,18 +314,7 @@ impl Stage for SimCluster {
     }
 
     fn crash(&self, name: &str) {
-        let node = self.node(name);
-        if !self.0.world.is_up(node) {
-            return;
-        }
-        let is_done = self.0.world.crash_after(node, || self.record(|r| r.crashed(name)));
-        if let Some(member) = self.0.members.lock().get_mut(name) {
-            if is_done {
-                (member.silo, member.spared) = (None, 0);
-            } else {
-                member.spared += 1;
-            }
-        }
+        self.end_process(name, false);
     }
 
     fn pause(&self, name: &str) {
