@@ -87,7 +87,8 @@ fn membership(golden: &mut Golden) {
         grace: Duration::from_millis(3300),
         contract: u64::MAX,
         tenure: Some(Tenure { since: ViewVersion(4), left: None }),
-        elder: Some(Tenure { since: ViewVersion(1), left: Some(ViewVersion(3)) }),
+        elders: vec![Tenure { since: ViewVersion(1), left: Some(ViewVersion(3)) }],
+        before: None,
     };
     let lease = LeaseRow { generation: Generation(7), seq: 70_000, view: ViewVersion(300) };
     table_row(golden, "membership-view", &view);

@@ -72,15 +72,13 @@ impl Charge {
             _ => return Verdict::Spared,
         };
         let electorate = Electorate::of(table, named);
-        let counts = |voter: &&SiloId| electorate.includes(table, **voter) && **voter != target;
-        let bound = self.votes.iter().filter(|(_, vote)| **vote != Vote::Object);
-        let bound = bound.map(|(voter, _)| voter).filter(counts).count();
-        if suspects_suffice && electorate.is_blocked_by(bound) {
+        let bound = self.votes.iter().filter(|(voter, vote)| **vote != Vote::Object && **voter != target);
+        if suspects_suffice && electorate.is_blocked_by(bound.map(|(voter, _)| *voter)) {
             return Verdict::Voted;
         }
         // Without us, a silo of its electorate cannot have all the vouches, only a majority's. One that is not ours
         // to vouch for may have them all, and run for longer.
-        let dark_run = match electorate.includes(table, me) {
+        let dark_run = match electorate.includes(me) {
             true => config.dark_run_max,
             false => config.dark_run_unanimous_max,
         };

@@ -394,7 +394,7 @@ impl Membership {
             change.deletes.extend([RowKey::Silo(row.id.name), RowKey::Lease(row.id.name)]);
             let view = change.view_row();
             view.generation_floor = view.generation_floor.max(row.id.generation);
-            for tenure in [row.tenure, row.elder].into_iter().flatten() {
+            for tenure in row.tenures() {
                 join::forget(view, tenure.left);
             }
         }

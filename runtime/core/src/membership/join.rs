@@ -4,7 +4,7 @@
 //! conflict. The reserved row is `Joining`; the core makes it active once the silo has been heard by another.
 
 use super::config::{Config, with_margin};
-use super::table::{Change, Row, RowKey, SiloRow, THIS, Table, ViewRow, holds_lease};
+use super::table::{Change, ELDERS_KEPT, Row, RowKey, SiloRow, THIS, Table, Tenure, ViewRow, holds_lease};
 use crate::view::Status;
 use crate::{Generation, SiloId, SiloName, ViewVersion};
 use std::sync::Arc;
@@ -62,7 +62,8 @@ pub fn reserve(
         grace: std::time::Duration::ZERO,
         contract,
         tenure: None,
-        elder: None,
+        elders: Vec::new(),
+        before: None,
     };
     if let Some(elder) = elder.map(|entry| &entry.row) {
         if holds_lease(elder.status) {
@@ -73,14 +74,10 @@ pub fn reserve(
         } else {
             std::time::Duration::ZERO
         });
-        let elders_own = elder.tenure.map(|mut tenure| {
-            tenure.left = tenure.left.or(Some(THIS));
-            tenure
-        });
-        // There is room for one elder's tenure: the one before it is forgotten.
-        let forgotten = if elders_own.is_some() { elder.elder } else { None };
-        row.elder = elders_own.or(elder.elder);
-        forget(change.view_row(), forgotten.and_then(|tenure| tenure.left));
+        row.elders = elder.tenures().map(|t| Tenure { left: t.left.or(Some(THIS)), ..t }).collect();
+        // There is no room for more: of what came before, only the beginning is kept.
+        let blurred = row.elders.drain(row.elders.len().min(ELDERS_KEPT)..).last();
+        row.before = elder.before.or(blurred.map(|tenure| tenure.since));
     }
     change.puts.push(Row::Silo(row));
     Ok(Reservation { id, change })

@@ -131,7 +131,8 @@ mod tests {
             grace: std::time::Duration::ZERO,
             contract: 0,
             tenure: None,
-            elder: None,
+            elders: Vec::new(),
+            before: None,
         };
         let entry = |at| TableEntry { row: row(at), version: Version(1) };
         let (generation_floor, forgotten) = (Generation(0), ViewVersion(0));

@@ -32,9 +32,15 @@ pub enum RowError {
 }
 
 /// A row that has a place in the store.
-pub trait StoredRow: Written + Serialize + DeserializeOwned + sealed::Sealed {}
+pub trait StoredRow: Written + Serialize + DeserializeOwned + sealed::Sealed {
+    /// What a row lacks at its end that was written before schema 3.
+    const NEW_IN_3: &'static [u8] = &[];
+}
 impl StoredRow for ViewRow {}
-impl StoredRow for SiloRow {}
+impl StoredRow for SiloRow {
+    /// [`SiloRow::before`]: `None`. (One elder or none is written as a vector of so many is.)
+    const NEW_IN_3: &'static [u8] = &[0];
+}
 impl StoredRow for LeaseRow {}
 
 mod sealed {
@@ -60,10 +66,13 @@ pub fn decode<R: StoredRow>(bytes: &[u8], version: Version) -> Result<R, RowErro
     match u32::from_le_bytes(*schema) {
         0 => Err(corrupt("schema 0 does not exist".into())),
         found if found > SCHEMA => Err(RowError::NewerSchema { found, understood: SCHEMA }),
-        _ => match layout().deserialize::<R>(body) {
-            Ok(row) => Ok(row.written_at(version)),
-            Err(error) => Err(corrupt(error.to_string())),
-        },
+        found => {
+            let added = if found < 3 { R::NEW_IN_3 } else { &[] };
+            match layout().deserialize::<R>(&[body, added].concat()) {
+                Ok(row) => Ok(row.written_at(version)),
+                Err(error) => Err(corrupt(error.to_string())),
+            }
+        }
     }
 }
 
@@ -76,9 +85,11 @@ const ROW_BYTES_MAX: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::THIS;
+    use super::super::table::{THIS, Tenure};
     use super::*;
-    use crate::{Generation, ViewVersion};
+    use crate::view::Status;
+    use crate::{Generation, SiloId, SiloName, ViewVersion};
+    use std::time::Duration;
 
     #[test]
     fn a_row_comes_back_as_it_was() {
@@ -91,6 +102,26 @@ mod tests {
         let row = LeaseRow { generation: Generation(3), seq: 1, view: THIS };
         let read = decode::<LeaseRow>(&encode(&row), Version(11)).expect("it has just been encoded");
         assert_eq!(read.view, ViewVersion(11));
+    }
+
+    #[test]
+    fn a_silo_s_row_of_schema_2_is_read() {
+        let row = SiloRow {
+            id: SiloId::new(SiloName::new("a").expect("valid"), Generation(3)),
+            address: "10.0.0.1:11111".into(),
+            status: Status::Active,
+            grace: Duration::from_secs(1),
+            contract: 7,
+            tenure: Some(Tenure { since: ViewVersion(9), left: None }),
+            elders: vec![Tenure { since: ViewVersion(2), left: Some(ViewVersion(5)) }],
+            before: None,
+        };
+        let mut bytes = encode(&row).to_vec();
+        assert_eq!(bytes.pop(), Some(0), "the new field is the last one");
+        bytes[0] = 2;
+        assert_eq!(decode::<SiloRow>(&bytes, Version(11)), Ok(row));
+        bytes[0] = 3;
+        assert!(decode::<SiloRow>(&bytes, Version(11)).is_err(), "a row of schema 3 has it");
     }
 
     #[test]

@@ -26,8 +26,9 @@ use std::time::Duration;
 pub const PARTITION: &str = "cluster";
 /// The newest layout of the rows that this program understands.
 ///
-/// 1 counted the versions of the table by itself. Its counts are below the store's versions and in the same order.
-pub const SCHEMA: u32 = 2;
+/// 1 counted the versions of the table by itself. Its counts are below the store's versions and in the same order. Rows of
+/// silos of 1 and 2 have one elder at most, and end before [`SiloRow::before`].
+pub const SCHEMA: u32 = 3;
 /// In a row that is written: the version that this very commit is going to have.
 pub const THIS: ViewVersion = ViewVersion(0);
 
@@ -62,7 +63,7 @@ pub struct ViewRow {
     /// The highest generation of any row that was removed. A name without a row starts above it, so that no
     /// generation is ever issued twice.
     pub generation_floor: Generation,
-    /// Tenures that ended at or before this version may be missing from the table.
+    /// Names whose last tenure ended at or before this version may be missing from the table.
     pub forgotten: ViewVersion,
 }
 
@@ -102,8 +103,26 @@ pub struct SiloRow {
     pub contract: u64,
     /// When this generation held leases; `None` if it has not become active.
     pub tenure: Option<Tenure>,
-    /// When the generation before this one did.
-    pub elder: Option<Tenure>,
+    /// When the generations before this one did, the newest first: at most [`ELDERS_KEPT`].
+    pub elders: Vec<Tenure>,
+    /// The first version in which a generation before those did, for a silo may restart more often. From there to the first
+    /// version of the oldest elder this name held leases at times, and nobody knows when.
+    pub before: Option<ViewVersion>,
+}
+
+/// How many tenures of earlier generations a row has. What it is for lasts from the last renewal of a silo that dies to its
+/// eviction: some seconds, or the time for which the store was dark.
+pub const ELDERS_KEPT: usize = 8;
+
+/// Whether a name held a lease in a version of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Held {
+    /// It did.
+    Yes,
+    /// It may have: the table no longer tells.
+    Maybe,
+    /// It did not.
+    No,
 }
 
 impl SiloRow {
@@ -112,9 +131,18 @@ impl SiloRow {
         holds_lease(self.status)
     }
 
+    /// The tenures of this name that are known, the newest first.
+    pub fn tenures(&self) -> impl Iterator<Item = Tenure> {
+        self.tenure.into_iter().chain(self.elders.iter().copied())
+    }
+
     /// Whether this name held a lease in a version of the table.
-    pub fn held_lease_in(&self, version: ViewVersion) -> bool {
-        [self.tenure, self.elder].into_iter().flatten().any(|tenure| tenure.covers(version))
+    pub fn held_lease_in(&self, version: ViewVersion) -> Held {
+        if self.tenures().any(|tenure| tenure.covers(version)) {
+            return Held::Yes;
+        }
+        let blurred = self.elders.last().is_some_and(|oldest| version < oldest.since);
+        if blurred && self.before.is_some_and(|before| before <= version) { Held::Maybe } else { Held::No }
     }
 }
 
@@ -132,8 +160,9 @@ impl Written for ViewRow {
 
 impl Written for SiloRow {
     fn written_at(self, version: Version) -> Self {
-        let known = |tenure: Option<Tenure>| tenure.map(|t| t.written_at(ViewVersion(version.0)));
-        Self { tenure: known(self.tenure), elder: known(self.elder), ..self }
+        let known = |tenure: Tenure| tenure.written_at(ViewVersion(version.0));
+        let elders = self.elders.into_iter().map(known).collect();
+        Self { tenure: self.tenure.map(known), elders, ..self }
     }
 }
 

@@ -444,3 +444,27 @@ fn of_three_hundred_silos_sixty_crash_and_thirty_join_at_once() {
     println!("60 crashed, 30 joined: settled after {took} s, {} messages", world.messages);
     assert!(world.nodes.iter().all(|node| node.stopped.is_none()), "nobody else was evicted");
 }
+
+/// The table has room for some tenures of a name only. What it no longer knows about one that keeps coming back must not make
+/// everybody's electorate unknown: then the dead could only be outwaited, for 36 s.
+#[test]
+fn the_dead_are_replaced_soon_while_another_silo_keeps_restarting() {
+    let mut worst = 0;
+    for seed in 0..100 {
+        let mut world = World::formed(4 + seed as usize % 3, seed);
+        let pause = world.random(5 * SEC);
+        world.run(5 * SEC + pause);
+        world.crash(2);
+        // The last ones take more tenures than there is room for.
+        let restarts = 3 + seed / 10;
+        for _ in 0..restarts {
+            world.crash(1);
+            world.run(2400 * MS / restarts);
+            world.start(1);
+        }
+        let others: Vec<usize> = (0..world.nodes.len()).filter(|at| ![1, 2].contains(at)).collect();
+        worst = worst.max(replaced(&mut world, 2, &others, 10 * SEC));
+    }
+    println!("beside one that keeps restarting: placed anew after at most {} ms more", worst / MS);
+    assert!(worst < 5 * SEC, "{} ms", worst / MS);
+}
