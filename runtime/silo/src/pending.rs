@@ -232,6 +232,9 @@ impl Pending {
     }
 }
 
+#[cfg(all(test, quark_shuttle))]
+mod interleaved;
+
 #[cfg(test)]
 mod tests {
     use super::*;
