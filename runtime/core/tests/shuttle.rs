@@ -8,8 +8,8 @@
 //! Half of the runs are uniform: each step is a random thread's. The other half are PCT (Burckhardt et al., 2010): threads
 //! have random priorities, which change at a few random steps, so that one thread may sleep while another does all its
 //! work. With `--features mutants`, and `--test-threads=1`, both are measured on deliberate bugs: those of the turn are races of
-//! two neighbouring steps, which chance finds sooner (m83: 6 runs to 21; m86: 2 to 10). What needs a thread that sleeps is in
-//! the silo, `pending::interleaved`. Shuttle sees no weak memory: that is loom's.
+//! two neighbouring steps, which chance finds sooner (m83: 6 runs to 21; m86: 2 to 10). Shuttle sees no weak memory: that is
+//! loom's.
 #![cfg(quark_shuttle)]
 
 #[path = "loom/actor.rs"]

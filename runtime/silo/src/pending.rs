@@ -232,9 +232,6 @@ impl Pending {
     }
 }
 
-#[cfg(all(test, quark_shuttle))]
-mod interleaved;
-
 #[cfg(test)]
 mod tests {
     use super::*;
