@@ -41,7 +41,7 @@ struct Arguments {
 enum Command {
     /// What takes seconds: formatting, layers, tidy, links
     Quick,
-    /// Everything: the default, plus docs, deny, loom and the mutants
+    /// Everything: the default, plus docs, loom, shuttle, madsim and the mutants
     Full,
     /// Which crate may depend on which (the table is ci/src/layers.rs)
     Layers,
@@ -72,8 +72,10 @@ enum Command {
     Explore,
     /// Tells seeds in other processes and builds: the traces must be those committed
     Audit,
-    /// Model-checks the lock-free code under every interleaving
+    /// Model-checks the lock-free code: every interleaving, and longer runs drawn
     Loom,
+    /// Runs silos on madsim, which gates nothing
+    Madsim,
     /// Installs a git pre-commit hook that runs `cargo ci quick`
     Hooks,
 }
@@ -106,6 +108,8 @@ fn carry_out(arguments: &Arguments) -> Result<Report> {
             thorough(&mut report);
             report.run("docs", steps::docs);
             report.run("loom", steps::loom);
+            report.run("shuttle", steps::shuttle);
+            report.run("madsim", steps::madsim_opinion);
             report.run("mutants", || mutants::gate(&[], None));
         }
         Some(Command::Quick) => quick(&mut report)?,
@@ -128,7 +132,11 @@ fn carry_out(arguments: &Arguments) -> Result<Report> {
         }
         Some(Command::Explore) => report.run("explore", lab::explore),
         Some(Command::Audit) => report.run("audit", lab::audit),
-        Some(Command::Loom) => report.run("loom", steps::loom),
+        Some(Command::Loom) => {
+            report.run("loom", steps::loom);
+            report.run("shuttle", steps::shuttle);
+        }
+        Some(Command::Madsim) => report.run("madsim", steps::madsim),
         Some(Command::Hooks) => report.run("hooks", hooks::install),
     }
     Ok(report)

@@ -48,6 +48,8 @@ pub enum Killer {
     Loom {
         /// The target's name.
         target: &'static str,
+        /// The test's name, or the start of it.
+        filter: &'static str,
     },
 }
 
@@ -134,7 +136,7 @@ pub const REGISTRY: &[Mutant] = &[
         id: "m15",
         what: "a view is published without releasing what it points to",
         site: "runtime/core/src/view_cell",
-        killer: Killer::Loom { target: "loom_m15" },
+        killer: Killer::Loom { target: "loom_m15", filter: "" },
         seeds: 0,
     },
     Mutant {
@@ -290,6 +292,48 @@ pub const REGISTRY: &[Mutant] = &[
         site: "runtime/silo/src",
         killer: Killer::Story { names: &["redis-dark"], checker: "I2" },
         seeds: 200,
+    },
+    Mutant {
+        id: "m81",
+        what: "an exclusive turn begins without acquiring what the last one wrote",
+        site: "runtime/core/src/turn",
+        killer: Killer::Loom { target: "loom_turn", filter: "m81" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m82",
+        what: "a turn ends without releasing what it wrote",
+        site: "runtime/core/src/turn",
+        killer: Killer::Loom { target: "loom_turn", filter: "m82" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m83",
+        what: "a sender that finds nobody running marks its message, and does not drain",
+        site: "runtime/core/src/turn",
+        killer: Killer::Loom { target: "loom_turn", filter: "m83" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m84",
+        what: "a shared turn that ends beside others takes the mark of what waits with it",
+        site: "runtime/core/src/turn",
+        killer: Killer::Loom { target: "loom_turn", filter: "m84" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m85",
+        what: "an activation that is gone still lets messages wait",
+        site: "runtime/core/src/turn",
+        killer: Killer::Loom { target: "loom_turn", filter: "m85" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m86",
+        what: "whoever shares the turn forgets that more waits",
+        site: "runtime/core/src/turn",
+        killer: Killer::Loom { target: "loom_turn", filter: "m86" },
+        seeds: 0,
     },
 ];
 

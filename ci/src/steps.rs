@@ -1,4 +1,4 @@
-//! The checks that are other tools: formatting, clippy, tests, docs, loom, cargo-deny.
+//! The checks that are other tools: formatting, clippy, tests, docs, loom, shuttle, madsim, cargo-deny.
 //!
 //! Everything is `--locked`: a check that resolves dependencies anew checks something nobody committed.
 
@@ -62,14 +62,55 @@ pub fn loom() -> Result<Check> {
     )
 }
 
+/// Longer runs of more threads than loom can explore, in interleavings that are drawn by seed.
+pub fn shuttle() -> Result<Check> {
+    let remedy = "run it again with `--nocapture`: it says what broke, the same each time";
+    // One test at a time: the one that measures deliberate bugs switches them on for the whole process.
+    tool(
+        shuttle_cargo()
+            .args(["test", "-p", "quark-core", "--locked", "--release", "--features", "mutants"])
+            .args(["--test", "shuttle", "--", "--test-threads=1"]),
+        remedy,
+    )
+}
+
+/// The silos on madsim.
+pub fn madsim() -> Result<Check> {
+    tool(
+        flagged_cargo("madsim")
+            .args(["test", "--locked", "--release"])
+            .args(["--manifest-path", "net/opinions/madsim/Cargo.toml"]),
+        "if no other engine says so too, it may be madsim's: see docs/engines.md",
+    )
+}
+
+/// The same as an opinion that nothing waits for: it rests on a flag of the whole build and on stand-ins of others.
+pub fn madsim_opinion() -> Result<Check> {
+    Ok(match madsim() {
+        Ok(Check::Failed(_)) => Check::Skipped("madsim says no, and gates nothing: see above".into()),
+        Ok(check) => check,
+        Err(error) => Check::Skipped(format!("madsim gates nothing: {error}")),
+    })
+}
+
 /// A cargo whose build explores interleavings instead of running them.
-///
-/// The flag is ours (`quark_loom`) because a global `--cfg loom` changes dependencies too; it changes every
-/// crate's fingerprint, hence the target directory of its own.
 pub fn loom_cargo() -> Command {
+    flagged_cargo("quark_loom")
+}
+
+fn shuttle_cargo() -> Command {
+    flagged_cargo("quark_shuttle")
+}
+
+/// A cargo with a `--cfg` for the whole build.
+///
+/// The flags for loom and shuttle are ours because a global `--cfg loom` changes dependencies too. A flag changes every
+/// crate's fingerprint, hence the target directory of its own.
+fn flagged_cargo(flag: &str) -> Command {
     let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| "target".into());
+    let folder = flag.trim_start_matches("quark_");
     let mut command = cargo();
-    command.env("RUSTFLAGS", "--cfg quark_loom").env("CARGO_TARGET_DIR", format!("{target}/loom"));
+    command.env("RUSTFLAGS", format!("--cfg {flag}")).env("CARGO_TARGET_DIR", format!("{target}/{folder}"));
     command
 }
 

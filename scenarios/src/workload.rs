@@ -4,7 +4,8 @@ use crate::bank::Account;
 use parking_lot::Mutex;
 use quark::{CallError, Client, Failure, Happened};
 use quark_core::Instant;
-use quark_testkit::history::{ClientEvent, Op, Outcome};
+use quark_testkit::history::{ClientEvent, Op};
+use quark_testkit::patron::outcome_of;
 use quark_testkit::story::Tale;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -183,14 +184,6 @@ fn note(story: &Tale, state: &State, account: u64, amount: u64, before: u64, ans
 fn record(story: &Tale, event: impl FnOnce() -> ClientEvent) {
     if let Some(recorder) = story.recorder() {
         recorder.client(event());
-    }
-}
-
-fn outcome_of(answer: &Result<u64, CallError>) -> Outcome {
-    match answer {
-        Ok(balance) => Outcome::Ok(*balance),
-        Err(error) if happened(error) == Happened::Unknown => Outcome::Unknown,
-        Err(_) => Outcome::Failed,
     }
 }
 

@@ -13,6 +13,7 @@ pub mod lab;
 pub mod machine;
 pub mod minimise;
 pub mod model;
+pub mod patron;
 pub mod recorder;
 pub mod runner;
 pub mod scene;

@@ -2,12 +2,13 @@
 //! no promise is broken, and every checker has looked at something.
 
 use parking_lot::Mutex;
-use quark::{ActorContext, CallError, Client, Deserialize, Failure, Happened, Reminder, Schedule, Serialize};
+use quark::{ActorContext, CallError, Client, Deserialize, Failure, Reminder, Schedule, Serialize};
 use quark_core::{ActorId, WallTime};
 use quark_sim::{Config, World};
 use quark_testkit::checkers::{self, Report};
 use quark_testkit::epilogue;
 use quark_testkit::history::{ClientEvent, Op, Outcome, WorldEvent};
+use quark_testkit::patron::{Account, outcome_of};
 use quark_testkit::recorder::Recorder;
 use quark_testkit::sim::SimCluster;
 use quark_testkit::stage::Stage;
@@ -16,23 +17,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-#[derive(Default, Serialize, Deserialize)]
-struct Account {
-    balance: u64,
-}
-
-#[quark::actor(kind = "account", durable)]
-impl Account {
-    fn deposit(&mut self, amount: u64) -> u64 {
-        self.balance += amount;
-        self.balance
-    }
-
-    fn balance(&self) -> u64 {
-        self.balance
-    }
-}
 
 /// Is reminded every second, counts how often, and tells an account.
 #[derive(Default, Serialize, Deserialize)]
@@ -76,14 +60,6 @@ fn failure_of(error: CallError) -> Failure {
     error.failure().expect("an account refuses nothing").clone()
 }
 
-fn outcome_of(answer: Result<u64, Failure>) -> Outcome {
-    match answer {
-        Ok(balance) => Outcome::Ok(balance),
-        Err(failure) if failure.happened() == Happened::No => Outcome::Failed,
-        Err(_) => Outcome::Unknown,
-    }
-}
-
 const ACCOUNTS: u64 = 12;
 const DEADLINE: Duration = Duration::from_secs(4);
 
@@ -115,16 +91,18 @@ impl Visitor {
                 let teller = self.client.actor::<Teller>(&teller);
                 match teller.deposit(key.to_owned(), amount).deadline(DEADLINE).await {
                     Ok(balance) => Ok(balance),
-                    Err(CallError::App(failure) | CallError::Failed(failure)) => Err(failure),
+                    Err(CallError::App(failure) | CallError::Failed(failure)) => {
+                        Err(CallError::Failed(failure))
+                    }
                 }
             }
             (Op::Add(amount), None) => {
                 let deposit = account.deposit(amount).idempotency_key(u128::from(op_id)).deadline(DEADLINE);
-                deposit.await.map_err(failure_of)
+                deposit.await
             }
-            _ => account.balance().deadline(DEADLINE).await.map_err(failure_of),
+            _ => account.balance().deadline(DEADLINE).await,
         };
-        let outcome = outcome_of(answer);
+        let outcome = outcome_of(&answer);
         self.recorder.client(ClientEvent::Returned { op_id, outcome });
         outcome
     }

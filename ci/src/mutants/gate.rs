@@ -54,8 +54,10 @@ pub fn gate(ids: &[String], shrink_s: Option<u64>) -> Result<Check> {
             Killer::Test { package, filter } => {
                 test(cargo, &["-p", package, "--lib", "--tests"], filter, &format!("{package} {filter}"))?
             }
-            Killer::Loom { target } => {
-                test(steps::loom_cargo, &["-p", "quark-core", "--release", "--test", target], "", target)?
+            Killer::Loom { target, filter } => {
+                let (what, name) =
+                    (["-p", "quark-core", "--release", "--test", target], format!("{target} {filter}"));
+                test(steps::loom_cargo, &what, filter, name.trim_end())?
             }
         };
         eprintln!("{}", row(mutant, &fate));
@@ -169,7 +171,7 @@ fn survivor(mutant: &Mutant, seeds: u64) -> Finding {
     let expected = match &mutant.killer {
         Killer::Story { names, checker } => format!("{} by {checker}", names.join(" or ")),
         Killer::Test { package, filter } => format!("the test {filter} of {package}"),
-        Killer::Loom { target } => format!("some interleaving of {target}"),
+        Killer::Loom { target, filter } => format!("some interleaving of {target} {filter}"),
     };
     Finding::new(
         mutant.id,

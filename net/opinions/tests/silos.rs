@@ -3,82 +3,23 @@
 
 use futures_util::future::join_all;
 use parking_lot::Mutex;
-use quark::{CallError, Client, Deserialize, Failure, Happened, Serialize};
-use quark_core::ActorId;
 use quark_opinions::Lab;
 use quark_opinions::silos::Silos;
 use quark_testkit::checkers;
-use quark_testkit::history::{ClientEvent, History, Op, Outcome, WorldEvent};
-use quark_testkit::recorder::Recorder;
+use quark_testkit::history::{History, Op, Outcome, WorldEvent};
+use quark_testkit::patron::{ACCOUNTS, Account, Patron};
 use std::sync::Arc;
 use std::time::Duration;
 
-#[derive(Default, Serialize, Deserialize)]
-struct Account {
-    balance: u64,
-}
-
-#[quark::actor(kind = "account", durable)]
-impl Account {
-    fn deposit(&mut self, amount: u64) -> u64 {
-        self.balance += amount;
-        self.balance
-    }
-
-    fn balance(&self) -> u64 {
-        self.balance
-    }
-}
-
-const ACCOUNTS: u64 = 8;
 const DEADLINE: Duration = Duration::from_secs(4);
 
-/// One client that deposits and reads, and writes down what it sees.
-struct Visitor {
-    number: u64,
-    client: Client,
-    lab: Lab,
-    recorder: Arc<Recorder>,
-}
-
-impl Visitor {
-    async fn visit(&self, count: u64) -> Outcome {
-        let key = format!("a{}", (self.number + count) % ACCOUNTS);
-        let op = if count.is_multiple_of(4) { Op::Read } else { Op::Add(1 + count % 9) };
-        self.perform(count, &key, op).await
-    }
-
-    async fn perform(&self, count: u64, key: &str, op: Op) -> Outcome {
-        let op_id = self.number << 32 | count;
-        let actor = ActorId::new("account", key).expect("a short key");
-        self.recorder.client(ClientEvent::Invoked { client: self.number, op_id, actor, op });
-        let account = self.client.actor::<Account>(key);
-        let began = self.lab.elapsed();
-        let answer = match op {
-            Op::Add(amount) => account.deposit(amount).deadline(DEADLINE).await,
-            _ => account.balance().deadline(DEADLINE).await,
-        };
-        let took = self.lab.elapsed() - began;
-        assert!(
-            took <= DEADLINE + Duration::from_millis(20),
-            "its deadline was {DEADLINE:?}, it took {took:?}"
-        );
-        let outcome = outcome_of(answer.map_err(failure_of));
-        self.recorder.client(ClientEvent::Returned { op_id, outcome });
-        outcome
-    }
-}
-
-fn failure_of(error: CallError) -> Failure {
-    error.failure().expect("an account refuses nothing").clone()
-}
-
-fn outcome_of(answer: Result<u64, Failure>) -> Outcome {
-    match answer {
-        Ok(balance) => Outcome::Ok(balance),
-        Err(failure) if failure.happened() == Happened::No => Outcome::Failed,
-        Err(_) => Outcome::Unknown,
-    }
+/// Visits as its patron does, and minds the clock.
+async fn visit(lab: &Lab, patron: &Patron, count: u64) -> Outcome {
+    let began = lab.elapsed();
+    let outcome = patron.visit(count).await;
+    let took = lab.elapsed() - began;
+    assert!(took <= DEADLINE + Duration::from_millis(20), "its deadline was {DEADLINE:?}, it took {took:?}");
+    outcome
 }
 
 /// What goes wrong in the middle of a run.
@@ -98,14 +39,14 @@ async fn story(lab: Lab, trouble: Trouble) -> History {
     let mut visiting = Vec::new();
     for number in 1..=3 {
         let (client, _) = silos.client().await;
-        let visitor = Visitor { number, client, lab: lab.clone(), recorder: silos.recorder().clone() };
-        let stop = stop.clone();
+        let patron = Patron { number, client, recorder: silos.recorder().clone(), deadline: DEADLINE };
+        let (lab, stop) = (lab.clone(), stop.clone());
         visiting.push(tokio::spawn(async move {
             let (mut count, mut done) = (0, 0);
             while !*stop.lock() {
                 count += 1;
-                done += u64::from(matches!(visitor.visit(count).await, Outcome::Ok(_)));
-                visitor.lab.sleep(Duration::from_millis(40)).await;
+                done += u64::from(matches!(visit(&lab, &patron, count).await, Outcome::Ok(_)));
+                lab.sleep(Duration::from_millis(40)).await;
             }
             done
         }));
@@ -139,7 +80,7 @@ async fn story(lab: Lab, trouble: Trouble) -> History {
     }
     lab.sleep(Duration::from_secs(60)).await;
     let (client, _keep) = silos.client().await;
-    let last = Visitor { number: 9, client, lab: lab.clone(), recorder: silos.recorder().clone() };
+    let last = Patron { number: 9, client, recorder: silos.recorder().clone(), deadline: DEADLINE };
     for account in 0..ACCOUNTS {
         let outcome = last.perform(account, &format!("a{account}"), Op::Read).await;
         assert!(matches!(outcome, Outcome::Ok(_)), "account {account} after all is mended: {outcome:?}");

@@ -24,8 +24,8 @@ pub(crate) enum Verdict {
 pub(crate) enum Obstacle {
     /// The server has forgotten the scripts.
     NoScript,
-    /// The slot belongs to another node now.
-    Moved,
+    /// The slot belongs to another node now: the one it names, says the node that had it.
+    Moved(String),
     /// The slot is on its way; this request goes to the node it names.
     Ask(String),
     /// One of the partition's keys has gone and the other has not.
@@ -47,11 +47,8 @@ pub(crate) fn judge(error: &ServerError) -> Verdict {
     let refused = |remedy: &str, doubt| Verdict::Refused { reason: format!("{remedy} ({said})"), doubt };
     match error.code() {
         "NOSCRIPT" => Verdict::Again(Obstacle::NoScript),
-        "MOVED" => Verdict::Again(Obstacle::Moved),
-        "ASK" => {
-            let node = error.details().and_then(|details| details.split_whitespace().nth(1));
-            Verdict::Again(Obstacle::Ask(node.unwrap_or_default().into()))
-        }
+        "MOVED" => Verdict::Again(Obstacle::Moved(node_named(error))),
+        "ASK" => Verdict::Again(Obstacle::Ask(node_named(error))),
         "TRYAGAIN" => Verdict::Again(Obstacle::Split),
         "WRONGTYPE" => Verdict::WrongType,
         "LOADING" => refused("the server is still loading its data: wait until it has", Doubt::Nothing),
@@ -77,6 +74,11 @@ pub(crate) fn judge(error: &ServerError) -> Verdict {
         "CLUSTERDOWN" => refused("the Redis Cluster is down: see `redis-cli cluster info`", Doubt::Map),
         _ => Verdict::Unknown { reason: format!("the server says: {said}") },
     }
+}
+
+/// The node in `MOVED 3999 127.0.0.1:6381`.
+fn node_named(error: &ServerError) -> String {
+    error.details().and_then(|details| details.split_whitespace().nth(1)).unwrap_or_default().into()
 }
 
 /// The server's own words.

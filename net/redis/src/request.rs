@@ -9,6 +9,7 @@ use quark_env::store::{Batch, Check, Committed, Op, Partition, Record, RecordKey
 use redis::{Arg, Cmd, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// The hashes under which the server knows our scripts.
@@ -27,6 +28,8 @@ pub(crate) struct Request {
     pub(crate) asker: Asker,
     /// How often it was sent again.
     pub(crate) tries: u8,
+    /// When it was first sent to a server that did not carry it out.
+    pub(crate) first_refused: Option<Instant>,
     /// The node that another node sent us to, for this once.
     pub(crate) ask: Option<Endpoint>,
     pub(crate) place: Option<Place>,
@@ -115,7 +118,7 @@ impl Request {
     }
 
     fn new(slot: u16, command: Cmd, asker: Asker) -> Self {
-        Self { number: 0, slot, command, asker, tries: 0, ask: None, place: None }
+        Self { number: 0, slot, command, asker, tries: 0, first_refused: None, ask: None, place: None }
     }
 
     /// To be called before it is sent: the least version that a commit may get is that of the moment at which it leaves.

@@ -23,6 +23,28 @@ pub(crate) struct Node {
 }
 
 impl Map {
+    /// A node has said that this slot is another's now. Nothing, if the map does not know that other: then the map is older
+    /// than the node, and is asked for again.
+    pub(crate) fn correct(&mut self, slot: u16, owner: &Endpoint) {
+        let Some(at) = self.nodes.iter().position(|node| node.endpoint == *owner) else { return };
+        let has = |node: &Node| node.slots.iter().any(|(from, to)| (*from..=*to).contains(&slot));
+        if has(&self.nodes[at]) {
+            return;
+        }
+        quark_core::reached!("redis.map_behind");
+        for node in &mut self.nodes {
+            let without = |(from, to): &(u16, u16)| {
+                let before = (slot > *from).then(|| (*from, (slot - 1).min(*to)));
+                let after = (slot < *to).then(|| ((slot + 1).max(*from), *to));
+                before.into_iter().chain(after)
+            };
+            if has(node) {
+                node.slots = node.slots.iter().flat_map(without).collect();
+            }
+        }
+        self.nodes[at].slots.push((slot, slot));
+    }
+
     fn of_one(endpoint: Endpoint) -> Self {
         Self { nodes: vec![Node { endpoint, slots: Vec::new() }] }
     }
@@ -141,4 +163,28 @@ fn parse_slots(answer: &Value, asked: &Endpoint) -> Map {
         }
     }
     Map { nodes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_that_has_moved_is_taken_from_whom_the_map_gives_it() {
+        let node = |port, slots: &[(u16, u16)]| Node {
+            endpoint: Endpoint::Tcp("a".into(), port),
+            slots: slots.to_vec(),
+        };
+        let stale = Map { nodes: vec![node(1, &[(0, 99), (200, 200)]), node(2, &[(100, 199)])] };
+        let corrected = |slot, port| {
+            let mut map = stale.clone();
+            map.correct(slot, &Endpoint::Tcp("a".into(), port));
+            map.nodes
+        };
+        assert_eq!(corrected(0, 2), [node(1, &[(1, 99), (200, 200)]), node(2, &[(100, 199), (0, 0)])]);
+        assert_eq!(corrected(50, 2)[0], node(1, &[(0, 49), (51, 99), (200, 200)]));
+        assert_eq!(corrected(200, 2)[0], node(1, &[(0, 99)]));
+        assert_eq!(corrected(150, 2), stale.nodes, "it has it already");
+        assert_eq!(corrected(50, 3), stale.nodes, "nobody the map knows");
+    }
 }

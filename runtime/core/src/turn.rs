@@ -37,9 +37,13 @@
 //! sender that was told `Busy` before the seal may push after it; its mark gives somebody the drain right, who finds
 //! the activation gone and hands that message on as well.
 
-#[cfg(all(test, not(quark_loom)))]
+#[cfg(all(test, not(any(quark_loom, quark_shuttle))))]
 mod tests;
+mod waiting;
 
+pub use waiting::{Enter, Next, Waiting};
+
+use crate::mutant;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use std::fmt;
 
@@ -85,13 +89,13 @@ const SHARED: u64 = u32::MAX as u64;
 
 impl Turn {
     /// Idle.
-    #[cfg(not(quark_loom))]
+    #[cfg(not(any(quark_loom, quark_shuttle)))]
     pub const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
     /// Idle.
-    #[cfg(quark_loom)]
+    #[cfg(any(quark_loom, quark_shuttle))]
     pub fn new() -> Self {
         Self(AtomicU64::new(0))
     }
@@ -108,7 +112,9 @@ impl Turn {
             Access::Exclusive => EXCLUSIVE,
             Access::Shared => 1,
         };
-        match self.0.compare_exchange(0, first, Ordering::Acquire, Ordering::Relaxed) {
+        // The deliberate bug m81: what the last turn wrote is not seen by this one.
+        let order = if mutant!("m81") { Ordering::Relaxed } else { Ordering::Acquire };
+        match self.0.compare_exchange(0, first, order, Ordering::Relaxed) {
             Ok(_) => Begin::Run,
             Err(seen) => self.begin_not_idle(access, seen),
         }
@@ -140,7 +146,8 @@ impl Turn {
     pub fn mark_queued(&self) -> bool {
         let mut seen = self.0.load(Ordering::Relaxed);
         loop {
-            let is_idle = seen & !SEALED == 0;
+            // The deliberate bug m83: whoever runs will look, if somebody runs.
+            let is_idle = seen & !SEALED == 0 && !mutant!("m83");
             // Written also when the mark is there already: the drainer has to synchronise with every push.
             let next = seen | if is_idle { EXCLUSIVE } else { QUEUED };
             match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
@@ -163,7 +170,9 @@ impl Turn {
             Access::Exclusive => EXCLUSIVE,
             Access::Shared => 1,
         };
-        match self.0.compare_exchange(alone, 0, Ordering::Release, Ordering::Relaxed) {
+        // The deliberate bug m82: what this turn wrote is not published to the next.
+        let order = if mutant!("m82") { Ordering::Relaxed } else { Ordering::Release };
+        match self.0.compare_exchange(alone, 0, order, Ordering::Relaxed) {
             Ok(_) => End::Idle,
             Err(seen) => self.end_not_alone(access, seen),
         }
@@ -181,6 +190,9 @@ impl Turn {
                     seen - 1
                 }
             };
+            // The deliberate bug m84: a turn that ends beside others takes the mark with it, and does not drain.
+            let forgets = mutant!("m84") && access == Access::Shared && left & SHARED != 0;
+            let left = if forgets { left & !QUEUED } else { left };
             let drains = left & SHARED == 0 && left & QUEUED != 0;
             let next = if drains { left & !QUEUED | EXCLUSIVE } else { left };
             match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
@@ -197,7 +209,8 @@ impl Turn {
     /// Panics: if no exclusive turn runs, or `count` is zero.
     pub fn share(&self, count: u32, more: bool) {
         assert!(count > 0, "nobody would end a turn that nobody shares");
-        let queued = if more { QUEUED } else { 0 };
+        // The deliberate bug m86: nobody drains what waits behind these turns, and newcomers run past it.
+        let queued = if more && !mutant!("m86") { QUEUED } else { 0 };
         let before = self
             .0
             .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |seen| {

@@ -21,7 +21,7 @@ use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex};
 use std::fmt;
 
-#[cfg(all(test, not(quark_loom)))]
+#[cfg(all(test, not(any(quark_loom, quark_shuttle))))]
 mod tests;
 
 /// A cell with a current value. Reads are wait-free; see the module's text.

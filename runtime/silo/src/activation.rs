@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use quark_core::directory::Registration;
 use quark_core::lifecycle::{self, State};
 use quark_core::mailbox::Mailbox;
-use quark_core::turn::Turn;
+use quark_core::turn::{Turn, Waiting};
 use quark_core::{ActorId, Epoch, Instant, Version};
 use quark_env::Clock;
 use std::hash::BuildHasherDefault;
@@ -54,12 +54,8 @@ pub(crate) struct Activation {
 
 /// What waits for an activation, and what it remembers of its senders.
 pub(crate) struct Mail {
-    pub box_: Mailbox<Message>,
+    pub waiting: Waiting<Message>,
     pub state: State,
-    /// No message is taken any more: look for the actor again.
-    pub closed: bool,
-    /// Why it is to end as soon as nobody runs.
-    pub doomed: Option<&'static str>,
     /// Sender activation → the last of its messages that was admitted.
     seen: IndexMap<u64, u64, BuildHasherDefault<PointHasher>>,
 }
@@ -85,10 +81,8 @@ impl Activation {
             turn: Turn::held(),
             body: BodyCell::default(),
             mail: Mutex::new(Mail {
-                box_: mailbox,
+                waiting: Waiting::new(mailbox),
                 state: State::Created,
-                closed: false,
-                doomed: None,
                 seen: IndexMap::default(),
             }),
             timers: TimerTable::new(clockwork),

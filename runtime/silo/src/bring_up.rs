@@ -156,9 +156,7 @@ impl Kernel {
             let mut directory = self.directory.lock();
             self.catalog.remove(activation);
             directory.core.gone(now, &activation.id, activation.registration);
-            let mut mail = activation.mail.lock();
-            mail.closed = true;
-            mail.box_.drain()
+            activation.mail.lock().waiting.close()
         };
         activation.timers.close();
         activation.owes_nothing();

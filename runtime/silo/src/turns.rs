@@ -9,8 +9,7 @@ use crate::handling::{After, execute};
 use crate::inline::{run_inline, yield_once};
 use crate::kernel::Kernel;
 use crate::message::{Message, ReplyTo};
-use quark_core::mailbox::Admit;
-use quark_core::turn::{Begin, End};
+use quark_core::turn::{self, Begin, End, Enter, Next};
 use quark_core::wire::{CallId, Lane};
 use quark_core::{ActorId, MethodId, SiloId, buggify, mutant, reached};
 use std::sync::Arc;
@@ -82,35 +81,33 @@ impl Kernel {
             path.push(activation.id.clone());
             return self.finish(&message, Failure::Deadlock { path }.into());
         }
-        let rejected = {
-            let mut mail = activation.mail.lock();
-            if mail.closed {
-                drop(mail);
+        let bytes = message.bytes();
+        // Bound first: the lock has to be gone before anything is done about it.
+        let entered = activation.mail.lock().waiting.enter(Lane::User, message, bytes);
+        match entered {
+            Enter::Queued => {
+                if activation.turn.mark_queued() {
+                    // It became idle between our look and our push: we hold its turn, and drain.
+                    self.start_drain(activation.clone());
+                }
+            }
+            Enter::Closed(message) => {
                 reached!("turns.closed_mailbox");
-                return if !message.is_for_one_activation() {
-                    self.route(message)
+                if !message.is_for_one_activation() {
+                    self.route(message);
+                }
+            }
+            Enter::Overloaded(message) => {
+                reached!("turns.overloaded");
+                if let Some(timer) = &message.tick {
+                    return self.put_off(activation, timer);
+                }
+                let failure = Failure::Overloaded {
+                    what: format!("the mailbox of {}", activation.id),
+                    retry_after: Duration::from_millis(100),
                 };
+                self.finish(&message, failure.into());
             }
-            let bytes = message.bytes();
-            match mail.box_.admit(Lane::User, message, bytes) {
-                Admit::Accepted => None,
-                Admit::Overloaded { message, .. } => Some(message),
-            }
-        };
-        if let Some(message) = rejected {
-            reached!("turns.overloaded");
-            if let Some(timer) = &message.tick {
-                return self.put_off(activation, timer);
-            }
-            let failure = Failure::Overloaded {
-                what: format!("the mailbox of {}", activation.id),
-                retry_after: Duration::from_millis(100),
-            };
-            return self.finish(&message, failure.into());
-        }
-        if activation.turn.mark_queued() {
-            // It became idle between our look and our push: we hold its turn, and drain.
-            self.start_drain(activation.clone());
         }
     }
 
@@ -151,7 +148,7 @@ impl Kernel {
                     ReplyTo::Nobody => false,
                 }
         };
-        let gone = activation.mail.lock().box_.withdraw(is_it);
+        let gone = activation.mail.lock().waiting.withdraw(is_it);
         if gone.is_some() || self.early.withdraw(is_it) {
             reached!("turns.withdrawn");
         }
@@ -206,50 +203,23 @@ async fn run(kernel: Arc<Kernel>, activation: Arc<Activation>, first: Option<Mes
 fn doom(activation: &Activation, reason: &'static str) {
     reached!("turns.doomed_by_shared_turn");
     activation.turn.seal();
-    activation.mail.lock().doomed.get_or_insert(reason);
+    activation.mail.lock().waiting.doom(reason);
     // The last one out is made to look.
     let nobody_runs = activation.turn.mark_queued();
     assert!(!nobody_runs, "the caller's turn runs");
 }
 
-/// What a drainer runs next.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "it lives for a moment on one stack; a box would cost an allocation"
-)]
-enum Next {
-    Nothing,
-    /// A shared turn has found that the activation must end, and all of them are over now.
-    Discard(&'static str),
-    Exclusive(Message),
-    /// They run side by side; the turn is shared among them already.
-    Shared(Vec<Message>),
+/// What a drainer runs next. An unknown method was refused before it could wait.
+fn take_next(activation: &Activation) -> Next<Message> {
+    let access = |m: &Message| access_of(activation, m.method).map_or(turn::Access::Exclusive, Into::into);
+    activation.mail.lock().waiting.next(&activation.turn, SHARED_MAX, access)
 }
 
-fn take_next(activation: &Activation) -> Next {
-    let is_shared = |m: &Message| access_of(activation, m.method) == Some(Access::Shared);
-    let mut mail = activation.mail.lock();
-    if let Some(reason) = mail.doomed {
-        return Next::Discard(reason);
-    }
-    let Some(first) = mail.box_.pop() else { return Next::Nothing };
-    if !is_shared(&first) {
-        return Next::Exclusive(first);
-    }
-    let mut messages = vec![first];
-    while messages.len() < SHARED_MAX {
-        let Some(message) = mail.box_.pop_if(is_shared) else { break };
-        messages.push(message);
-    }
-    activation.turn.share(messages.len() as u32, !mail.box_.is_empty());
-    Next::Shared(messages)
-}
-
-impl From<Access> for quark_core::turn::Access {
+impl From<Access> for turn::Access {
     fn from(access: Access) -> Self {
         match access {
-            Access::Exclusive => quark_core::turn::Access::Exclusive,
-            Access::Shared => quark_core::turn::Access::Shared,
+            Access::Exclusive => turn::Access::Exclusive,
+            Access::Shared => turn::Access::Shared,
         }
     }
 }

@@ -76,6 +76,7 @@ mod on {
                             What::Register if word == 0 => 0,
                             What::Register => {
                                 board.value.store(word.into(), Relaxed);
+                                board.done.fetch_add(1, Relaxed);
                                 continue;
                             }
                             What::Lease => board.grant(time.now()).into(),
@@ -221,8 +222,11 @@ mod on {
         run(1, What::Echo, 1);
     }
 
+    /// Both writes have come, in the wrong order. The engine also refuses connections and flips bits: a write that never
+    /// comes is no lost update.
     fn lost_update(seed: u64) -> bool {
-        run(seed, What::Register, 2).value.load(Relaxed) == 1
+        let board = run(seed, What::Register, 2);
+        board.done.load(Relaxed) == 2 && board.value.load(Relaxed) == 1
     }
 
     fn lease_from_receipt(seed: u64) -> bool {

@@ -6,37 +6,18 @@ use madsim::runtime::{Handle, NodeHandle, Runtime};
 use madsim::time::sleep;
 use parking_lot::Mutex;
 use quark::membership::join_identity;
-use quark::{
-    CallError, Client, ClientConfig, ClusterClient, Deserialize, Failure, Happened, Serialize, Silo,
-};
-use quark_core::{ActorId, Generation, Instant, SiloId, SiloName};
+use quark::{ClientConfig, ClusterClient, Silo};
+use quark_core::{Generation, SiloId, SiloName};
 use quark_env::{Clock, Entropy, Env, Store, Transport};
 use quark_opinions_madsim::{AwayStore, Frames, MadClock, MadEntropy, MadSpawner};
 use quark_testkit::checkers;
-use quark_testkit::history::{ClientEvent, History, Op, Outcome, WorldEvent};
+use quark_testkit::history::{History, Op, Outcome, WorldEvent};
+use quark_testkit::patron::{ACCOUNTS, Account, Patron};
 use quark_testkit::recorder::Recorder;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[derive(Default, Serialize, Deserialize)]
-struct Account {
-    balance: u64,
-}
-
-#[quark::actor(kind = "account", durable)]
-impl Account {
-    fn deposit(&mut self, amount: u64) -> u64 {
-        self.balance += amount;
-        self.balance
-    }
-
-    fn balance(&self) -> u64 {
-        self.balance
-    }
-}
-
-const ACCOUNTS: u64 = 8;
 const DEADLINE: Duration = Duration::from_secs(4);
 
 #[derive(Clone)]
@@ -95,39 +76,15 @@ impl Cluster {
         panic!("no agreement on who is active within a minute");
     }
 
-    fn client(&self, number: u64) -> (Client, Arc<ClusterClient>) {
+    /// A patron on this node, who has to be kept beside his client.
+    fn patron(&self, number: u64) -> (Patron, Arc<ClusterClient>) {
         let id = SiloId::new(SiloName::new("client").expect("well formed"), Generation(number));
         let env = world(Frames::dialling(id), Arc::new(self.store.clone()));
         let gateways: Vec<_> =
             self.silos.lock().iter().map(|(name, silo)| (silo.id(), address(name))).collect();
         let client = Arc::new(ClusterClient::connect(env, &gateways, ClientConfig::default()));
-        (client.client(), client)
-    }
-
-    async fn perform(&self, client: &Client, number: u64, count: u64, key: &str, op: Op) -> Outcome {
-        let op_id = number << 32 | count;
-        let actor = ActorId::new("account", key).expect("a short key");
-        self.recorder.client(ClientEvent::Invoked { client: number, op_id, actor, op });
-        let account = client.actor::<Account>(key);
-        let answer = match op {
-            Op::Add(amount) => account.deposit(amount).deadline(DEADLINE).await,
-            _ => account.balance().deadline(DEADLINE).await,
-        };
-        let outcome = outcome_of(answer.map_err(failure_of));
-        self.recorder.client(ClientEvent::Returned { op_id, outcome });
-        outcome
-    }
-}
-
-fn failure_of(error: CallError) -> Failure {
-    error.failure().expect("an account refuses nothing").clone()
-}
-
-fn outcome_of(answer: Result<u64, Failure>) -> Outcome {
-    match answer {
-        Ok(balance) => Outcome::Ok(balance),
-        Err(failure) if failure.happened() == Happened::No => Outcome::Failed,
-        Err(_) => Outcome::Unknown,
+        let recorder = self.recorder.clone();
+        (Patron { number, client: client.client(), recorder, deadline: DEADLINE }, client)
     }
 }
 
@@ -147,8 +104,8 @@ fn cut(nodes: &BTreeMap<&str, NodeHandle>, is_cut: bool) {
 }
 
 async fn story(crash: bool) -> History {
-    let began = std::time::Instant::now();
-    let recorder = Recorder::new(Arc::new(move || Instant(began.elapsed().as_nanos() as u64)));
+    let clock = MadClock::new();
+    let recorder = Recorder::new(Arc::new(move || clock.now()));
     let cluster = Cluster { store: AwayStore::default(), recorder, silos: Arc::default() };
     let handle = Handle::current();
     let nodes: BTreeMap<_, _> =
@@ -160,14 +117,11 @@ async fn story(crash: bool) -> History {
         .map(|number| {
             let (cluster, stop) = (cluster.clone(), stop.clone());
             of_client.spawn(async move {
-                let (client, _keep) = cluster.client(number);
+                let (patron, _keep) = cluster.patron(number);
                 let (mut count, mut done) = (0, 0);
                 while !*stop.lock() {
                     count += 1;
-                    let key = format!("a{}", (number + count) % ACCOUNTS);
-                    let op = if count % 4 == 0 { Op::Read } else { Op::Add(1 + count % 9) };
-                    let outcome = cluster.perform(&client, number, count, &key, op).await;
-                    done += u64::from(matches!(outcome, Outcome::Ok(_)));
+                    done += u64::from(matches!(patron.visit(count).await, Outcome::Ok(_)));
                     sleep(Duration::from_millis(40)).await;
                 }
                 done
@@ -203,9 +157,9 @@ async fn story(crash: bool) -> History {
     sleep(Duration::from_secs(60)).await;
     let of_all = cluster.clone();
     let last = of_client.spawn(async move {
-        let (client, _keep) = of_all.client(9);
+        let (last, _keep) = of_all.patron(9);
         for account in 0..ACCOUNTS {
-            let outcome = of_all.perform(&client, 9, account, &format!("a{account}"), Op::Read).await;
+            let outcome = last.perform(account, &format!("a{account}"), Op::Read).await;
             assert!(matches!(outcome, Outcome::Ok(_)), "account {account} after all is mended: {outcome:?}");
         }
     });

@@ -3,6 +3,7 @@
 mod processes;
 mod sockets;
 mod turmoil;
+mod wired;
 mod wires;
 
 pub use processes::{be_a_process, on_processes};

@@ -4,9 +4,9 @@
 //! started so calls [`be_a_process`] and does nothing else. Parent and child speak in lines.
 
 use super::sockets::ANY;
+use super::wired::{Places, Wired};
 use super::wires::Wires;
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use quark_core::handshake::Hello;
 use quark_core::wire::Lane;
@@ -14,7 +14,7 @@ use quark_core::{Generation, SiloId, SiloName};
 use quark_env::Transport;
 use quark_env::transport::{Incoming, SendError};
 use quark_grpc::{Config, GrpcTransport};
-use quark_testkit::transport_conformance::{Case, Observation, Role, Stage};
+use quark_testkit::transport_conformance::{Case, Observation, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
@@ -23,17 +23,15 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
 
 /// Runs a case. `entry` is the full name of the test that calls [`be_a_process`].
 ///
 /// Panics: if the transport breaks its contract, or a process does not start.
 pub fn on_processes(case: &Case, entry: &'static str) -> Observation {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-    let (wires, children) = (Wires::new(), Mutex::default());
-    let stage = Arc::new(Processes { wires, entry, began: Instant::now(), children });
+    let stage = Wired::new(Processes { entry, children: Mutex::default() });
     let seen = runtime.block_on(case.run(stage.clone()));
-    stage.children.lock().values_mut().for_each(end);
+    stage.places.children.lock().values_mut().for_each(end);
     seen
 }
 
@@ -86,14 +84,12 @@ enum Arrival {
 }
 
 struct Processes {
-    wires: Wires,
     entry: &'static str,
-    began: Instant,
     children: Mutex<BTreeMap<String, Child>>,
 }
 
-impl Stage for Processes {
-    fn open(&self, who: SiloId, role: Role) -> BoxFuture<'static, Arc<dyn Transport>> {
+impl Places for Processes {
+    fn open(&self, wires: &Wires, who: SiloId, role: Role) -> Arc<dyn Transport> {
         let name = who.name.as_str().to_owned();
         let mut command = Command::new(std::env::current_exe().expect("this is a process"));
         command.args(["--exact", self.entry, "--nocapture"]);
@@ -112,48 +108,16 @@ impl Stage for Processes {
         std::thread::spawn(move || listen(output, &answers, &of_reader));
         let Ok(Say::Listening { address }) = answered.recv() else { panic!("{who} did not start") };
         if is_silo {
-            self.wires.is_at(&name, address);
+            wires.is_at(&name, address);
         }
         let earlier = self.children.lock().insert(name.clone(), child);
         assert!(earlier.is_none(), "a process runs at `{name}`");
         let line = Mutex::new(Line { input, answered });
-        Box::pin(async move { Arc::new(Remote { who, line, arrivals }) as Arc<dyn Transport> })
+        Arc::new(Remote { who, line, arrivals })
     }
 
-    fn address(&self, from: &str, to: &str) -> BoxFuture<'static, String> {
-        let address = self.wires.between(from, to);
-        Box::pin(async move { address.to_string() })
-    }
-
-    fn crash(&self, name: &str) -> BoxFuture<'static, ()> {
+    fn crash(&self, name: &str) {
         end(&mut self.children.lock().remove(name).expect("a process runs there"));
-        Box::pin(async {})
-    }
-
-    fn cut(&self, from: &str, to: &str) {
-        self.wires.pinch(from, to);
-    }
-
-    fn mend(&self, one: &str, other: &str) {
-        self.wires.open(one, other);
-        self.wires.open(other, one);
-    }
-
-    fn hold(&self, one: &str, other: &str) {
-        self.wires.pinch(one, other);
-        self.wires.pinch(other, one);
-    }
-
-    fn release(&self, one: &str, other: &str) {
-        self.mend(one, other);
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.began.elapsed()
-    }
-
-    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(async move { tokio::time::sleep(time).await })
     }
 }
 

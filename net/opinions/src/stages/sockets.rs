@@ -1,18 +1,17 @@
 //! The gRPC transport over the sockets of this machine, in one process: a runtime for each place, and wires between them
 //! that can be pinched.
 
+use super::wired::{Places, Wired};
 use super::wires::Wires;
-use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use quark_core::SiloId;
 use quark_core::handshake::Hello;
 use quark_env::Transport;
 use quark_grpc::{Config, GrpcTransport};
-use quark_testkit::transport_conformance::{Case, Observation, Role, Stage};
+use quark_testkit::transport_conformance::{Case, Observation, Role};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 /// Runs a case.
@@ -20,24 +19,23 @@ use tokio::runtime::{Builder, Runtime};
 /// Panics: if the transport breaks its contract.
 pub fn on_sockets(case: &Case) -> Observation {
     let runtime = runtime();
-    let stage = Arc::new(Sockets { wires: Wires::new(), began: Instant::now(), processes: Mutex::default() });
+    let stage = Wired::new(Sockets::default());
     let seen = runtime.block_on(case.run(stage.clone()));
-    for (_, process) in std::mem::take(&mut *stage.processes.lock()) {
+    for (_, process) in std::mem::take(&mut *stage.places.processes.lock()) {
         process.shutdown_background();
     }
     runtime.shutdown_background();
     seen
 }
 
+#[derive(Default)]
 struct Sockets {
-    wires: Wires,
-    began: Instant,
     /// What runs in each place: ending a runtime closes its sockets, as ending a process does.
     processes: Mutex<BTreeMap<String, Runtime>>,
 }
 
-impl Stage for Sockets {
-    fn open(&self, who: SiloId, role: Role) -> BoxFuture<'static, Arc<dyn Transport>> {
+impl Places for Sockets {
+    fn open(&self, wires: &Wires, who: SiloId, role: Role) -> Arc<dyn Transport> {
         let name = who.name.as_str().to_owned();
         let process = runtime();
         let entered = process.enter();
@@ -48,7 +46,7 @@ impl Stage for Sockets {
             Role::Silo => {
                 let listener = std::net::TcpListener::bind(ANY).expect("a free port");
                 let listen = listener.local_addr().expect("it is bound");
-                self.wires.is_at(&name, listen);
+                wires.is_at(&name, listen);
                 // What it announces leads nowhere: its peers learn the wire's end instead.
                 let config = Config { listen, advertise: None, hello, limits };
                 GrpcTransport::listen_on(listener, config).expect("it listens")
@@ -57,44 +55,12 @@ impl Stage for Sockets {
         drop(entered);
         let earlier = self.processes.lock().insert(name.clone(), process);
         assert!(earlier.is_none(), "a process runs at `{name}`");
-        Box::pin(async move { transport as Arc<dyn Transport> })
+        transport
     }
 
-    fn address(&self, from: &str, to: &str) -> BoxFuture<'static, String> {
-        let address = self.wires.between(from, to);
-        Box::pin(async move { address.to_string() })
-    }
-
-    fn crash(&self, name: &str) -> BoxFuture<'static, ()> {
+    fn crash(&self, name: &str) {
         let process = self.processes.lock().remove(name).expect("a process runs there");
         process.shutdown_background();
-        Box::pin(async {})
-    }
-
-    fn cut(&self, from: &str, to: &str) {
-        self.wires.pinch(from, to);
-    }
-
-    fn mend(&self, one: &str, other: &str) {
-        self.wires.open(one, other);
-        self.wires.open(other, one);
-    }
-
-    fn hold(&self, one: &str, other: &str) {
-        self.wires.pinch(one, other);
-        self.wires.pinch(other, one);
-    }
-
-    fn release(&self, one: &str, other: &str) {
-        self.mend(one, other);
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.began.elapsed()
-    }
-
-    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(async move { tokio::time::sleep(time).await })
     }
 }
 

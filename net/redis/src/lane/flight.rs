@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use redis::{Cmd, Pipeline, Value};
 use std::collections::VecDeque;
 use std::task::Poll;
+use std::time::Instant;
 
 /// What came back.
 pub(crate) struct Landed {
@@ -152,19 +153,27 @@ impl Lane {
                     Doubt::Map => self.look_around(),
                 }
             }
-            Verdict::Again(obstacle) if request.tries < TRIES_MAX => {
+            Verdict::Again(obstacle) if self.may_go_again(&mut request) => {
                 quark_core::reached!("redis.again");
                 request.command = command.clone();
-                request.tries += 1;
+                request.tries = request.tries.saturating_add(1);
+                let (slot, tries) = (request.slot, request.tries);
                 request.ask = match &obstacle {
                     Obstacle::Ask(node) => crate::address::Endpoint::parse(node),
                     _ => None,
                 };
                 self.again.insert(request.number, request);
-                self.stop_for(link, &obstacle);
+                self.stop_for(link, &obstacle, slot, tries);
             }
             Verdict::Again(_) => request.refuse("its partition is being moved between servers, for too long"),
         }
+    }
+
+    /// Whether a request that was not carried out may be sent again: for as long as an answer may take. A slot takes as
+    /// long to move as its servers do, so that a number of attempts says little.
+    fn may_go_again(&self, request: &mut Request) -> bool {
+        let since = *request.first_refused.get_or_insert_with(Instant::now);
+        request.tries < TRIES_MIN || since.elapsed() < self.shared.options.request_timeout
     }
 }
 
@@ -185,5 +194,5 @@ fn unconfirmed(wanted: u32, answer: Option<Value>) -> Option<String> {
 const FLIGHTS_MAX: usize = 3;
 /// The same where each request flies alone.
 const ALONE_MAX: usize = 48;
-/// How often a request is sent again before the caller hears of it.
-const TRIES_MAX: u8 = 20;
+/// How often a request is sent again at least before the caller hears of it.
+const TRIES_MIN: u8 = 20;

@@ -2,6 +2,7 @@
 
 use super::links::State;
 use super::{Event, Lane};
+use crate::address::Endpoint;
 use crate::fault::Obstacle;
 use crate::open_error::OpenError;
 use crate::request::Request;
@@ -17,18 +18,26 @@ pub(super) struct Remedy {
     load: Vec<usize>,
     /// Ask where the servers are.
     locate: bool,
-    /// Let a slot move on.
+    /// Where slots have moved, say the nodes that had them: whoever is asked for the map may not have heard of it yet.
+    moved: BTreeMap<u16, Endpoint>,
+    /// Let a slot move on, or the news of it.
     wait: bool,
     /// It is being done.
     begun: bool,
 }
 
 impl Lane {
-    pub(super) fn stop_for(&mut self, link: usize, obstacle: &Obstacle) {
+    /// Stands still for a request that met this obstacle, for the so-manieth time.
+    pub(super) fn stop_for(&mut self, link: usize, obstacle: &Obstacle, slot: u16, tries: u8) {
         let remedy = self.remedy.get_or_insert_default();
+        // What is met again and again takes time to go away.
+        remedy.wait |= tries > TRIES_AT_ONCE;
         match obstacle {
             Obstacle::NoScript => remedy.load.push(link),
-            Obstacle::Moved => remedy.locate = true,
+            Obstacle::Moved(node) => {
+                remedy.locate = true;
+                remedy.moved.extend(Endpoint::parse(node).map(|node| (slot, node)));
+            }
             Obstacle::Ask(_) => {}
             Obstacle::Split => remedy.wait = true,
         }
@@ -82,7 +91,10 @@ impl Lane {
             self.look_around_now();
         }
         match map {
-            Some(Ok(map)) => self.apply(&map),
+            Some(Ok(mut map)) => {
+                remedy.moved.iter().for_each(|(slot, node)| map.correct(*slot, node));
+                self.apply(&map);
+            }
             Some(Err(error)) => {
                 let reason = error.to_string();
                 for at in 0..self.links.len() {
@@ -103,6 +115,8 @@ async fn load(mut wire: MultiplexedConnection, limit: Duration) {
     let _ = tokio::time::timeout(limit, wire.send_packed_commands(&pipeline, 0, pipeline.len())).await;
 }
 
+/// How often a request is sent again without a pause.
+const TRIES_AT_ONCE: u8 = 3;
 /// How long a slot on its way is given before its requests are sent again.
 const SLOT_PAUSE: Duration = Duration::from_millis(20);
 /// How often, at most, doubts about the map make a lane ask for it.

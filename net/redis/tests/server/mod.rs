@@ -204,10 +204,13 @@ impl Cluster {
 
     /// With so many replicas of each primary, all in step.
     pub fn with_replicas(replicas: usize) -> Self {
+        // Where a replica is to take over it should do so soon. Without one a node that is slow, not dead, would only make the
+        // others refuse everything.
+        let patience_ms = if replicas > 0 { "2000" } else { "60000" };
         let node = || {
             let bus = free_port().to_string();
             let arguments =
-                ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "2000"];
+                ["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", patience_ms];
             Server::start(&arguments)
         };
         let nodes: Vec<_> = (0..3 * (1 + replicas)).map(|_| node()).collect();

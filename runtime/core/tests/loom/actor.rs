@@ -1,49 +1,57 @@
-//! The smallest activation that uses a `Turn` as the silo does: see the loop in the module text of `turn`.
+//! The smallest activation: the word and the queue are the silo's own code, the lines between them those of
+//! `runtime/silo/src/turns.rs` and `bring_up.rs` without what is awaited there.
 
-use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom::sync::{Arc, Mutex, MutexGuard};
-use quark_core::turn::{Access, Begin, End, Turn};
-use std::collections::VecDeque;
+use crate::sync::{Arc, AtomicUsize, Guarded, Mutex, MutexGuard, Ordering};
+use quark_core::mailbox::{Mailbox, MailboxLimits};
+use quark_core::turn::{Access, Begin, End, Enter, Next, Turn, Waiting};
+use quark_core::wire::Lane;
 
-/// A message: who sent it, its place in the sender's order, and how it uses the actor.
-#[derive(Clone, Copy)]
+/// A message: who sent it, how it uses the actor, and what its sender sent before it.
+#[derive(Clone, Copy, Debug)]
 pub struct Message {
     pub sender: usize,
-    pub serial: usize,
     pub access: Access,
+    /// The number of its sender's last exclusive message up to this one, itself included: what the actor has to have
+    /// seen of that sender when this one runs, no less and no more.
+    pub exclusive: usize,
+    /// It finds that the activation must end.
+    pub dooms: bool,
 }
 
-pub struct Mailbox {
-    messages: VecDeque<Message>,
-    closed: bool,
+impl Message {
+    /// What a sender sends that sends these in order.
+    pub fn row(sender: usize, accesses: &[Access]) -> Vec<Self> {
+        let mut exclusive = 0;
+        let number = |access: &Access| {
+            exclusive += usize::from(*access == Access::Exclusive);
+            Self { sender, access: *access, exclusive, dooms: false }
+        };
+        accesses.iter().map(number).collect()
+    }
 }
 
 pub struct Actor {
     pub turn: Turn,
-    mailbox: Mutex<Mailbox>,
-    /// What the turns guard. Loom fails the test when two accesses are not ordered, of which one writes. It holds the
-    /// last serial handled of each sender.
-    body: UnsafeCell<[usize; 3]>,
-    /// Touched only by who holds the drain right.
-    drainer: UnsafeCell<()>,
+    waiting: Mutex<Waiting<Message>>,
+    /// What the turns guard: how many exclusive messages of each sender were handled; nothing once the activation has
+    /// ended. The cell fails the test when two accesses are not ordered, of which one writes.
+    body: Guarded<Option<[usize; SENDERS_MAX]>>,
     handled: AtomicUsize,
-    /// Messages that found the activation ending: the silo sends them elsewhere.
+    /// Messages that found the activation gone: the silo sends them elsewhere.
     rerouted: AtomicUsize,
 }
 
-// SAFETY: that the cells are reached by one thread at a time is what these tests check.
-unsafe impl Sync for Actor {}
-// SAFETY: as above.
-unsafe impl Send for Actor {}
+pub const SENDERS_MAX: usize = 8;
+/// Two, so that a longer run of shared messages is more than one batch.
+const SHARED_MAX: usize = 2;
 
 impl Actor {
     pub fn new() -> Arc<Self> {
+        let limits = MailboxLimits::default();
         Arc::new(Self {
             turn: Turn::new(),
-            mailbox: Mutex::new(Mailbox { messages: VecDeque::new(), closed: false }),
-            body: UnsafeCell::new([0; 3]),
-            drainer: UnsafeCell::new(()),
+            waiting: Mutex::new(Waiting::new(Mailbox::new(limits))),
+            body: Guarded::new(Some([0; SENDERS_MAX])),
             handled: AtomicUsize::new(0),
             rerouted: AtomicUsize::new(0),
         })
@@ -51,18 +59,28 @@ impl Actor {
 
     pub fn send(&self, message: Message) {
         match self.turn.begin(message.access) {
-            Begin::Run => {
-                self.handle(message);
-                self.end(message.access);
-            }
-            Begin::Busy => {
-                self.mailbox().messages.push_back(message);
+            Begin::Run => self.run(message),
+            Begin::Busy | Begin::Sealed => self.enqueue(message),
+        }
+    }
+
+    fn enqueue(&self, message: Message) {
+        let entered = self.waiting().enter(Lane::User, message, 1);
+        match entered {
+            Enter::Queued => {
                 if self.turn.mark_queued() {
                     self.drain();
                 }
             }
-            Begin::Sealed => self.reroute(),
+            Enter::Closed(_) => self.reroute(1),
+            Enter::Overloaded(_) => unreachable!("it holds more than any of these tests sends"),
         }
+    }
+
+    /// A message that has the turn.
+    fn run(&self, message: Message) {
+        self.handle(message);
+        self.end(message.access);
     }
 
     pub fn end(&self, access: Access) {
@@ -72,79 +90,64 @@ impl Actor {
         }
     }
 
+    /// The caller holds the turn exclusively.
     fn drain(&self) {
         loop {
-            let (batch, access) = self.next_batch();
-            if batch.is_empty() {
-                match self.turn.end(Access::Exclusive) {
+            let next = self.waiting().next(&self.turn, SHARED_MAX, |m| m.access);
+            match next {
+                Next::Nothing => match self.turn.end(Access::Exclusive) {
                     End::Idle => return,
-                    End::Drain => continue,
-                }
-            }
-            for message in batch {
-                self.handle(message);
-                // Of a shared batch whoever ends last goes on, here or in another thread.
-                if access == Access::Shared && self.turn.end(Access::Shared) == End::Drain {
-                    return self.drain();
-                }
-            }
-            if access == Access::Shared {
-                return;
+                    End::Drain => {}
+                },
+                Next::Discard(_) => return self.discard(),
+                Next::Exclusive(message) => self.handle(message),
+                Next::Shared(messages) => return messages.into_iter().for_each(|m| self.run(m)),
             }
         }
-    }
-
-    /// One exclusive message, or all shared ones in a row, for which the turn is then shared already.
-    fn next_batch(&self) -> (Vec<Message>, Access) {
-        self.drainer.with_mut(|_| ());
-        let mut mailbox = self.mailbox();
-        if mailbox.closed {
-            mailbox.messages.drain(..).for_each(|_| self.reroute());
-        }
-        let Some(first) = mailbox.messages.pop_front() else { return (Vec::new(), Access::Exclusive) };
-        if first.access == Access::Exclusive {
-            return (vec![first], Access::Exclusive);
-        }
-        let mut batch = vec![first];
-        while mailbox.messages.front().is_some_and(|m| m.access == Access::Shared) {
-            batch.extend(mailbox.messages.pop_front());
-        }
-        self.turn.share(batch.len() as u32, !mailbox.messages.is_empty());
-        (batch, Access::Shared)
     }
 
     fn handle(&self, message: Message) {
+        let Message { sender, exclusive, .. } = message;
+        let ended = "no turn runs on an activation that has ended";
         match message.access {
-            Access::Exclusive => self.body.with_mut(|body| {
-                // SAFETY: loom has just checked that nobody else is in here.
-                let last = unsafe { &mut (*body)[message.sender] };
-                assert!(*last < message.serial, "a sender's messages run in its order");
-                *last = message.serial;
+            Access::Exclusive => self.body.write(|body| {
+                let handled = &mut body.as_mut().expect(ended)[sender];
+                *handled += 1;
+                assert_eq!(*handled, exclusive, "a sender's messages run in its order");
             }),
-            // SAFETY: loom has just checked that nobody writes.
-            Access::Shared => self.body.with(|body| unsafe { assert!((*body)[0] < 9) }),
+            Access::Shared => self.body.read(|body| {
+                let handled = body.as_ref().expect(ended)[sender];
+                assert_eq!(handled, exclusive, "a sender's messages run in its order");
+            }),
         }
         self.handled.fetch_add(1, Ordering::Relaxed);
+        if message.dooms {
+            self.turn.seal();
+            self.waiting().doom("a test says so");
+            assert!(!self.turn.mark_queued(), "the caller's turn runs");
+        }
     }
 
-    /// The last turn of an activation: seals, hands on what waits, and ends. The caller holds the turn.
-    pub fn close(&self) {
+    /// The end of an activation. The caller holds the turn, and nobody will have it again.
+    pub fn discard(&self) {
         self.turn.seal();
-        self.body.with_mut(|_| ());
-        {
-            let mut mailbox = self.mailbox();
-            mailbox.closed = true;
-            mailbox.messages.drain(..).for_each(|_| self.reroute());
-        }
+        let waited = self.waiting().close();
+        self.body.write(|body| *body = None);
+        self.reroute(waited.len());
+    }
+
+    /// An end that is taken back. The caller holds the turn, sealed.
+    pub fn stay(&self) {
+        self.turn.unseal();
         self.end(Access::Exclusive);
     }
 
-    fn reroute(&self) {
-        self.rerouted.fetch_add(1, Ordering::Relaxed);
+    fn reroute(&self, count: usize) {
+        self.rerouted.fetch_add(count, Ordering::Relaxed);
     }
 
-    fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
-        self.mailbox.lock().expect("no panic while held")
+    fn waiting(&self) -> MutexGuard<'_, Waiting<Message>> {
+        self.waiting.lock().expect("no panic while held")
     }
 
     /// After all senders are done: nothing lost, nothing left, nobody running.
@@ -152,7 +155,10 @@ impl Actor {
         let (handled, rerouted) =
             (self.handled.load(Ordering::Relaxed), self.rerouted.load(Ordering::Relaxed));
         assert_eq!(handled + rerouted, sent, "every message is handled or sent elsewhere, once");
-        assert!(self.mailbox().messages.is_empty(), "no message is stranded");
-        assert!(self.turn.is_idle(), "nobody runs: {:?}", self.turn);
+        let waiting = self.waiting();
+        assert!(waiting.is_empty(), "no message is stranded");
+        waiting.mailbox().check();
+        let is_over = !self.turn.is_sealed() && self.turn.is_idle();
+        assert!(is_over || self.turn.is_sealed(), "nobody runs: {:?}", self.turn);
     }
 }

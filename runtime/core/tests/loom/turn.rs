@@ -1,10 +1,26 @@
 use crate::actor::{Actor, Message};
 use loom::thread;
-use quark_core::turn::Access::{self, Exclusive, Shared};
+use quark_core::turn::Access::{self, Exclusive};
 use quark_core::turn::Begin;
 
-/// Explores all interleavings of these senders, each in a thread of its own that sends its messages in order.
-fn explore(preemptions: usize, senders: &'static [&'static [Access]], close: bool) {
+/// What one more thread does to the activation.
+#[derive(Clone, Copy, PartialEq)]
+pub enum End {
+    /// Nothing.
+    Never,
+    /// It ends it, if it gets the turn: as a turn that has panicked.
+    Discard,
+    /// It begins to end it if it is idle, and goes through with it: as the collector of idle actors.
+    Retire,
+    /// It begins to end it if it is idle, and takes that back: as the collector when the store is dark.
+    Stay,
+    /// Its first message, which is shared, finds that it must end.
+    Doom,
+}
+
+/// Explores all interleavings of these senders, each in a thread of its own that sends its messages in order. The first
+/// ends the activation, before it sends.
+pub fn explore(preemptions: usize, senders: &'static [&'static [Access]], end: End) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
     builder.check(move || {
@@ -12,77 +28,25 @@ fn explore(preemptions: usize, senders: &'static [&'static [Access]], close: boo
         let send = |sender: usize| {
             let actor = actor.clone();
             move || {
-                for (at, access) in senders[sender].iter().enumerate() {
-                    actor.send(Message { sender, serial: at + 1, access: *access });
+                let mut messages = Message::row(sender, senders[sender]);
+                if let (0, End::Doom, Some(first)) = (sender, end, messages.first_mut()) {
+                    first.dooms = true;
                 }
+                messages.into_iter().for_each(|message| actor.send(message));
             }
         };
         let threads: Vec<_> = (1..senders.len()).map(|sender| thread::spawn(send(sender))).collect();
-        if close && actor.turn.begin(Exclusive) == Begin::Run {
-            actor.close();
+        match end {
+            End::Never | End::Doom => {}
+            End::Discard if actor.turn.begin(Exclusive) == Begin::Run => actor.discard(),
+            End::Retire if actor.turn.seal_if_idle() => actor.discard(),
+            End::Stay if actor.turn.seal_if_idle() => actor.stay(),
+            End::Discard | End::Retire | End::Stay => {} // maybe: it is busy
         }
         send(0)();
         for thread in threads {
             thread.join().expect("no sender fails");
         }
         actor.check(senders.iter().map(|messages| messages.len()).sum());
-    });
-}
-
-#[test]
-fn exclusive_turns_exclude_one_another_and_lose_nothing() {
-    explore(5, &[&[Exclusive], &[Exclusive], &[Exclusive]], false);
-}
-
-#[test]
-fn two_senders_keep_their_orders() {
-    explore(6, &[&[Exclusive, Exclusive], &[Exclusive, Exclusive]], false);
-}
-
-#[test]
-fn shared_turns_run_beside_one_another_and_never_beside_an_exclusive_one() {
-    explore(5, &[&[Shared], &[Exclusive], &[Shared]], false);
-}
-
-#[test]
-fn shared_and_exclusive_turns_of_two_senders_take_turns() {
-    explore(6, &[&[Shared, Exclusive], &[Exclusive, Shared]], false);
-    explore(6, &[&[Shared, Shared], &[Exclusive, Shared]], false);
-}
-
-#[test]
-fn a_message_that_meets_the_end_of_an_activation_goes_elsewhere() {
-    explore(4, &[&[Exclusive], &[Exclusive], &[Shared]], true);
-    explore(6, &[&[], &[Exclusive, Shared]], true);
-}
-
-#[test]
-fn an_idle_activation_is_collected_by_itself_or_not_at_all() {
-    loom::model(|| {
-        let actor = Actor::new();
-        let sender = {
-            let actor = actor.clone();
-            thread::spawn(move || actor.send(Message { sender: 1, serial: 1, access: Exclusive }))
-        };
-        if actor.turn.seal_if_idle() {
-            actor.close();
-        }
-        sender.join().expect("the sender does not fail");
-        actor.check(1);
-    });
-}
-
-#[test]
-fn a_turn_that_is_held_from_the_start_is_drained_when_it_is_ready() {
-    loom::model(|| {
-        let actor = Actor::new();
-        assert_eq!(actor.turn.begin(Exclusive), Begin::Run);
-        let sender = {
-            let actor = actor.clone();
-            thread::spawn(move || actor.send(Message { sender: 1, serial: 1, access: Shared }))
-        };
-        actor.end(Exclusive);
-        sender.join().expect("the sender does not fail");
-        actor.check(1);
     });
 }
