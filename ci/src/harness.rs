@@ -136,6 +136,8 @@ pub struct Shrunk {
     pub runs: u64,
     /// Seconds that it took.
     pub seconds: f64,
+    /// Seconds of one processor that it took: less on a machine that has others to serve.
+    pub cpu_seconds: f64,
     /// Whether no single fault can go.
     pub is_minimal: bool,
 }
@@ -166,6 +168,7 @@ fn shrunk(text: &str) -> Result<Shrunk> {
         operations: number(&json["left"], "operations")?,
         runs: number(&json, "runs")?,
         seconds: json["seconds"].as_f64().context("no number `seconds`")?,
+        cpu_seconds: json["cpu_seconds"].as_f64().context("no number `cpu_seconds`")?,
         is_minimal: json["is_minimal"].as_bool().context("no `is_minimal`")?,
     })
 }
@@ -217,7 +220,7 @@ mod tests {
     #[test]
     fn a_small_run_is_read() {
         let text = r#"{ "whole": { "faults": 60, "operations": 7 }, "left": { "faults": 2, "operations": 1 },
-                        "runs": 70, "seconds": 1.5, "is_minimal": true }"#;
+                        "runs": 70, "seconds": 1.5, "cpu_seconds": 1.2, "is_minimal": true }"#;
         let small = shrunk(text).expect("well formed");
         assert_eq!((small.faults_before, small.faults, small.operations, small.runs), (60, 2, 1, 70));
         assert!(small.is_minimal && shrunk(r#"{ "whole": {}, "left": {} }"#).is_err());

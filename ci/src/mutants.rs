@@ -5,6 +5,7 @@
 //! fails when a bug survives its budget of seeds. A bug that is caught by nobody is a scenario that is missing.
 
 mod gate;
+mod page;
 mod summary;
 
 pub use gate::gate;

@@ -61,6 +61,9 @@ impl Arguments {
 pub fn run(arguments: &Arguments) -> Result<Check> {
     ensure!(Harness::exists()?, "{PACKAGE} has no binary `{BINARY}`: no scenario can run");
     let harness = Harness::build(false)?;
+    if let Some(unheard) = canary(&harness)? {
+        return Ok(Check::Failed(vec![unheard]));
+    }
     let started = Instant::now();
     let limit = arguments.minutes.map(|m| Duration::from_secs(m * 60));
     let mut total = Outcome::default();
@@ -83,6 +86,39 @@ pub fn run(arguments: &Arguments) -> Result<Check> {
         }
     }
     Ok(verdict(&total, Range { first: arguments.range.first, end: range.end }))
+}
+
+/// The story that fails at every hundredth seed.
+const CANARY: &str = "planted-canary";
+
+/// Lets the canary fall: a seed that fails has to become a finding with the command that tells it again, or all that is green
+/// here says nothing. What is wrong with that, if something is.
+fn canary(harness: &Harness) -> Result<Option<Finding>> {
+    let outcome = harness.run(&[CANARY.into(), "--seeds".into(), "0..101".into()])?;
+    Ok(unheard(&verdict(&outcome, Range { first: 0, end: 101 })))
+}
+
+/// What is missing in the report of the canary's fall.
+fn unheard(check: &Check) -> Option<Finding> {
+    let expected = [0, 100].map(|seed| {
+        (format!("{CANARY} seed {seed}"), format!("canary: the canary fell at seed {seed}"), seed)
+    });
+    let found = match check {
+        Check::Failed(findings) => &findings[..],
+        _ => &[],
+    };
+    let is_heard = found.len() == expected.len()
+        && found.iter().zip(&expected).all(|(found, (place, message, seed))| {
+            let remedy = format!("cargo ci seed {seed} {CANARY}");
+            found.place == *place && found.message == *message && found.remedy == remedy
+        });
+    (!is_heard).then(|| {
+        Finding::new(
+            CANARY,
+            format!("fails at seeds 0 and 100, and {} findings were made of that", found.len()),
+            "failing seeds are not reported as they should be: mend that before anything else is believed",
+        )
+    })
 }
 
 /// Runs one seed of one scenario and lets it tell its story.
@@ -199,6 +235,26 @@ mod tests {
         assert_eq!(findings[1].place, "a.b");
         let good = Outcome { stories: 1, runs: 50, ..Outcome::default() };
         assert!(matches!(verdict(&good, Range { first: 0, end: 50 }), Check::Passed(_)));
+    }
+
+    #[test]
+    fn a_canary_that_falls_unheard_is_a_finding() {
+        let fell = |seed| Failure {
+            scenario: CANARY.into(),
+            seed,
+            checker: "canary".into(),
+            message: format!("the canary fell at seed {seed}"),
+        };
+        let told = |seeds: &[u64]| {
+            let failures = seeds.iter().map(|seed| fell(*seed)).collect();
+            let outcome = Outcome { stories: 1, runs: 101, failures, unreached: vec![] };
+            unheard(&verdict(&outcome, Range { first: 0, end: 101 }))
+        };
+        assert_eq!(told(&[0, 100]).map(|finding| finding.message), None);
+        for wrong in [&[][..], &[0], &[100], &[0, 50, 100], &[1, 100]] {
+            let finding = told(wrong).unwrap_or_else(|| panic!("{wrong:?} passed"));
+            assert!(finding.message.contains("seeds 0 and 100"), "{finding:?}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Running stories from a command line: all of them over a range of seeds, or one again to read it.
 
 use crate::travel::print;
-use crate::{Verdict, corpus, meters, pairs, stories};
+use crate::{Verdict, corpus, meters, pairs, stories, whims};
 use quark_testkit::case::Case;
 pub use quark_testkit::lab::{Shard, parse_seeds};
 use quark_testkit::runner::{self, Report};
 use quark_testkit::story::Scenario;
+use quark_testkit::whims::fired;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -126,6 +127,10 @@ pub fn run(plan: &Plan) -> Result<Verdict, String> {
         unreached.extend(meters::starved(&stories, &meters::of(&reports), seeds));
     }
     let reached = reached(&before);
+    if plan.corpus {
+        // Last, so that no probe counts as reached because a case from long ago comes there.
+        reports.extend(corpus::tell_all(&stories, |number| plan.shard.tells(number)));
+    }
     let wall = clock.elapsed();
     if plan.json {
         print_json(&stories, &reports, reached, &unreached);
@@ -158,6 +163,7 @@ fn unreached(stories: &[Scenario], before: &BTreeMap<&'static str, u64>, plan: &
         .flat_map(|s| s.sometimes.iter().map(|probe| (s.name, *probe)))
         .filter(|(_, probe)| !probe.starts_with(meters::PREFIX) && !hit(probe))
         .map(|(story, probe)| format!("{story}: {probe}"))
+        .chain(whims::silent(stories, &fired()))
         .collect()
 }
 
@@ -284,6 +290,23 @@ pub fn replay(case: &Case, json: bool) -> Result<Verdict, String> {
     Ok(Verdict::of([&report], &[]))
 }
 
+/// Tells every named case without its planted bug and with it, and prints what is not as it has to be.
+#[cfg(feature = "mutants")]
+pub fn tell_kept(json: bool) -> Verdict {
+    quiet_panics();
+    let reports = corpus::tell_with_their_bugs();
+    let verdict = Verdict::of(reports.iter().map(|(_, report)| report), &[]);
+    if json {
+        print_json(&[], &reports, 0, &[]);
+        return verdict;
+    }
+    for (name, report) in &reports {
+        let said = report.violations.first().map_or("holds, and fails with its bug", |found| &found.message);
+        println!("{name}: {said}");
+    }
+    verdict
+}
+
 /// A panic inside a run becomes a violation; its text needs no second copy on the terminal.
 pub(crate) fn quiet_panics() {
     std::panic::set_hook(Box::new(|_| {}));
@@ -304,4 +327,11 @@ impl Clock {
     pub(crate) fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// How long this program's first thread has run on a processor; what it waited for one while others ran is not in it. `None`
+/// if the system does not say.
+pub(crate) fn cpu_time() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/self/schedstat").ok()?;
+    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }

@@ -1,4 +1,14 @@
-//! Seeds that once failed: told before any other, so that what was found once is not lost again.
+//! What once failed: told before anything else, so that what was found once is not lost again. Whole runs as seeds, in
+//! `scenarios/seeds`; small ones as cases under names of their own, in `scenarios/cases`.
+
+mod keep;
+mod named;
+
+pub use keep::Keep;
+pub use named::{NamedCase, StaleCase, named, names, tell_all};
+
+#[cfg(feature = "mutants")]
+pub use named::tell_with_their_bugs;
 
 use serde::Deserialize;
 

@@ -1,6 +1,7 @@
 //! `quark sim shrink`: makes a failing run small, shows what is left of it, and keeps it in a file.
 
-use crate::cli::{Clock, quiet_panics, select};
+use crate::cli::{Clock, cpu_time, quiet_panics, select};
+use crate::corpus::{Keep, NamedCase};
 use quark_testkit::case::CaseError;
 pub use quark_testkit::case::{Case, Schedule};
 use quark_testkit::minimise::{Minimised, Progress, minimise};
@@ -17,18 +18,28 @@ pub struct ShrinkPlan {
     pub case: Case,
     /// Where to keep what is left.
     pub out: Option<PathBuf>,
+    /// Under which name it becomes part of the corpus.
+    pub keep: Option<Keep>,
     /// How long to search, in real time.
     pub budget: Duration,
     /// Print one JSON object instead of text.
     pub json: bool,
 }
 
-/// Reads a case from a file.
+/// Reads a case from a file: as `--out` has written it, or one of the corpus.
 ///
 /// Errors: a sentence that names the file, what is wrong with it, and what to do.
 pub fn read_case(path: &Path) -> Result<Case, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("`{}`: {error}", path.display()))?;
-    Case::from_json(&text).map_err(|error| format!("`{}`: {error}", path.display()))
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let case = match value.get("case") {
+        Some(_) => NamedCase::from_json(&text).map(|named| named.case),
+        None => Case::from_json(&text),
+    };
+    let named = |reason: String| format!("`{}`: {reason}", path.display());
+    let case = case.map_err(|error| named(error.to_string()))?;
+    story_of(&case).map_err(named)?;
+    Ok(case)
 }
 
 /// The story of a case.
@@ -54,12 +65,20 @@ pub fn shrink(plan: &ShrinkPlan) -> Result<bool, String> {
         std::fs::write(path, small.case.to_json())
             .map_err(|error| format!("`{}`: {error}", path.display()))?;
     }
+    let kept = plan.keep.as_ref().map(|keep| keep.write(&small)).transpose()?;
     if plan.json {
         let mut value = serde_json::to_value(&small).expect("it is plain data");
         value["seconds"] = json!(took.as_secs_f64());
+        value["cpu_seconds"] = json!(cpu_time().unwrap_or(took).as_secs_f64());
         println!("{value}");
     } else {
-        print!("{}", shown(&scenario, &small, took, plan.out.as_deref()));
+        print!("{}", shown(&scenario, &small, took, plan.out.as_deref().or(kept.as_deref())));
+        if let Some(path) = &kept {
+            println!(
+                "it is part of the corpus: say in {} what was wrong, and what mended it",
+                path.display()
+            );
+        }
     }
     Ok(false)
 }

@@ -7,7 +7,7 @@
 use crate::sim::turn_world;
 use crate::story::Scenario;
 use quark_chaos::{FaultPlan, Knobs};
-use quark_sim::{Config, Purpose, Replay, Scheduler};
+use quark_sim::{Config, ENGINE_VERSION, Purpose, Replay, Scheduler};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// The version of the format that this crate writes, and the newest it reads.
-pub const CASE_VERSION: u32 = 1;
+///
+/// 2 says of which engine the case is; 1 did not.
+pub const CASE_VERSION: u32 = 2;
 
 /// A run as data. What is `None` is as the seed has it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -23,6 +25,9 @@ pub const CASE_VERSION: u32 = 1;
 pub struct Case {
     /// The format's version.
     pub version: u32,
+    /// The simulator in which it was told: in another one the same choices are another run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<u32>,
     /// The story, by name.
     pub story: String,
     /// The seed.
@@ -141,8 +146,24 @@ pub enum CaseError {
         /// Its version.
         found: u32,
     },
+    /// It was told in another simulator, in which its choices are another run: it would prove nothing.
+    #[error(
+        "the case is of simulator {found}, this program has {ENGINE_VERSION}: tell it with the program that wrote it, or \
+         make `{story}` fail again and small anew (`quark sim shrink {story} --seed {seed}`)"
+    )]
+    OtherEngine {
+        /// Its simulator.
+        found: u32,
+        /// Its story.
+        story: String,
+        /// Its seed.
+        seed: u64,
+    },
     /// It is about a story that there is not.
-    #[error("the case is about the story `{0}`, which this program does not have")]
+    #[error(
+        "the case is about the story `{0}`, which this program does not have: if the story was renamed, write its new \
+         name into the case; if it is gone, the case goes with it"
+    )]
     UnknownStory(String),
 }
 
@@ -151,6 +172,7 @@ impl Case {
     pub fn of(story: &str, seed: u64) -> Self {
         Self {
             version: CASE_VERSION,
+            engine: Some(ENGINE_VERSION),
             story: story.to_owned(),
             seed,
             plan: None,
@@ -166,7 +188,7 @@ impl Case {
 
     /// Reads one.
     ///
-    /// Errors: it is malformed, or newer than this program.
+    /// Errors: it is malformed, newer than this program, or of another simulator.
     ///
     /// ```
     /// use quark_testkit::case::Case;
@@ -184,7 +206,13 @@ impl Case {
         if version > CASE_VERSION.into() {
             return Err(CaseError::Newer { found: u32::try_from(version).unwrap_or(u32::MAX) });
         }
-        serde_json::from_value(value).map_err(malformed)
+        let case: Self = serde_json::from_value(value).map_err(malformed)?;
+        match case.engine {
+            Some(found) if found != ENGINE_VERSION => {
+                Err(CaseError::OtherEngine { found, story: case.story, seed: case.seed })
+            }
+            _ => Ok(case),
+        }
     }
 
     /// As it is kept in a file.

@@ -291,7 +291,7 @@ impl Lab {
                 Some(path) => format!("{}={} cargo test {}", settings::CASE, path.display(), finding.test),
                 None => format!("{}={} cargo test {}", settings::SEEDS, finding.case.seed, finding.test),
             };
-            telling.plan = finding.case.plan.clone().map(|plan| Left { replay, plan });
+            telling.plan = Left::of(&finding.case, replay);
             self.keep(&format!("{}.html", finding.stem()), page::render(&telling).as_bytes())
         });
         match kept {

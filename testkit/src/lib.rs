@@ -25,3 +25,4 @@ pub mod story;
 pub mod telling;
 pub mod transport_conformance;
 pub mod travel;
+pub mod whims;

@@ -10,7 +10,7 @@
 mod checkpoint;
 mod fan;
 
-pub use fan::branch_many;
+pub use fan::{branch_case, branch_many};
 
 use crate::runner::{self, Report};
 use crate::scene::Scene;

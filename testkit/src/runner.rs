@@ -109,6 +109,15 @@ pub fn tell_case_with_pauses(scenario: &Scenario, case: &Case, pause: impl FnMut
     tell_in(scenario, world, Some(case), pause, true).expect("nobody abandons it").report
 }
 
+/// As [`tell_case_with_pauses`]. `None` if it was abandoned.
+pub fn tell_case_or_abandon(
+    scenario: &Scenario,
+    case: &Case,
+    pause: impl FnMut(&Story) -> Next,
+) -> Option<Report> {
+    Some(tell_in(scenario, case.world_of(scenario), Some(case), pause, true)?.report)
+}
+
 /// Tells what is left of a run, and hands out everything that was written down about it. The world lasts twice as long as
 /// `whole_run` and ten minutes at most.
 pub fn tell_in_full(scenario: &Scenario, case: &Case, whole_run: Option<Duration>) -> Telling {
@@ -118,6 +127,17 @@ pub fn tell_in_full(scenario: &Scenario, case: &Case, whole_run: Option<Duration
         world = Case::limit(world, whole_run);
     }
     tell_in(scenario, world, Some(case), |_| Next::ToTheEnd, true).expect("nobody abandons it")
+}
+
+/// As [`tell_in_full`], and not beyond a moment: what the checkers say is about what had happened by then.
+pub fn tell_until(scenario: &Scenario, case: &Case, whole_run: Duration, until: Instant) -> Telling {
+    let world = Config { log_decisions: true, ..Case::limit(case.world_of(scenario), whole_run) };
+    // A pause stands just before what is due then.
+    let pause = |story: &Story| match story.world.now_true() >= until {
+        true => Next::Abandon,
+        false => Next::Until(until),
+    };
+    tell_and_judge(scenario, world, Some(case), pause, true, true).expect("it is judged all the same")
 }
 
 /// One telling, and everything that was written down about it.
@@ -155,8 +175,20 @@ fn tell_in(
     scenario: &Scenario,
     world: Config,
     case: Option<&Case>,
+    pause: impl FnMut(&Story) -> Next,
+    is_judged: bool,
+) -> Option<Telling> {
+    tell_and_judge(scenario, world, case, pause, is_judged, false)
+}
+
+/// `None` if it was abandoned, unless that is how it was to end.
+fn tell_and_judge(
+    scenario: &Scenario,
+    world: Config,
+    case: Option<&Case>,
     mut pause: impl FnMut(&Story) -> Next,
     is_judged: bool,
+    is_cut_short: bool,
 ) -> Option<Telling> {
     let seed = world.seed;
     let mut world = World::new(world);
@@ -174,7 +206,7 @@ fn tell_in(
         };
         world.block_on_with_pauses(driver, |_| pause(&story))
     }));
-    if matches!(outcome, Ok(None)) {
+    if matches!(outcome, Ok(None)) && !is_cut_short {
         return None;
     }
     let mut violations = story.violations();
@@ -199,6 +231,7 @@ fn tell_in(
         });
     }
     let world = &story.world;
+    crate::whims::add(&world.whims());
     let nodes = std::iter::once("driver".to_owned()).chain(world.nodes().into_iter().map(|n| world.name(n)));
     Some(Telling {
         report: Report {

@@ -41,6 +41,7 @@ pub use lanes::{Lane, Life};
 pub use record::RecordError;
 pub use samples::{LaneSamples, Samples};
 
+use crate::case::{Case, Kept};
 use crate::runner::Report;
 use quark_chaos::FaultPlan;
 use serde::{Deserialize, Serialize};
@@ -107,9 +108,42 @@ pub struct Mark {
 pub struct Minimised {
     /// The command.
     pub replay: String,
-    /// The faults that are left.
+    /// The faults that are left of its plan.
     pub plan: FaultPlan,
+    /// What else is left, in words: faults that the story itself brings about, and operations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
 }
+
+impl Minimised {
+    /// What a case has left of a run. `None` if it is the whole of it.
+    pub fn of(case: &Case, replay: String) -> Option<Self> {
+        let plan = case.plan.clone().unwrap_or_default();
+        let said = |what: &str, kept: &Option<Vec<Kept>>| -> Vec<String> {
+            kept.iter().flatten().map(|kept| format!("{what}: {}", kept.note)).collect()
+        };
+        let mut others = said(OWN_FAULT, &case.faults);
+        others.extend(said("operation", &case.operations));
+        if others.len() > OTHERS_MAX {
+            let more = others.len() - OTHERS_MAX;
+            others.truncate(OTHERS_MAX);
+            others.push(format!("and {more} more"));
+        }
+        let is_whole = case.plan.is_none() && case.faults.is_none() && case.operations.is_none();
+        (!is_whole).then_some(Self { replay, plan, others })
+    }
+
+    /// How many faults are left, of its plan and of the story's own.
+    pub fn faults(&self) -> usize {
+        let own = self.others.iter().filter(|said| said.starts_with(OWN_FAULT)).count();
+        self.plan.events.len() + own
+    }
+}
+
+/// How a fault of the story itself is told of; the page counts these, too.
+const OWN_FAULT: &str = "fault of the story";
+/// How many of the faults and operations that are left are written down.
+const OTHERS_MAX: usize = 40;
 
 /// Why a file gave no telling.
 #[derive(Debug, Error)]

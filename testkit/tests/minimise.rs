@@ -1,6 +1,7 @@
 //! A failing run is made small, and what is left is what matters.
 
-use quark_chaos::{Fault, FaultPlan};
+use quark_chaos::{Fault, FaultPlan, Route};
+use quark_core::Instant;
 use quark_sim::{Config, Scheduler};
 use quark_testkit::case::Case;
 use quark_testkit::minimise::{Failure, MinimiseError, minimise};
@@ -150,4 +151,84 @@ fn a_good_run_is_not_made_smaller() {
     assert_eq!(error, MinimiseError::Good { story: STORY.name.into(), seed: 3 });
     assert!(error.to_string().contains("nothing to make smaller"));
     assert_eq!(Failure::of(&runner::tell(&STORY, 3).violations[0]).promise, "P3");
+}
+
+/// Six faults, of which one matters: the loss, wherever it touches `a` and takes a tenth of the frames or more for ten seconds.
+async fn weathered(s: Story) {
+    s.cluster.start_all(&["a", "b"]).await;
+    let everywhere = Route { from: Vec::new(), to: Vec::new() };
+    let plan = s.faults(|| {
+        let pauses = (0..5).fold(FaultPlan::new(), |plan, n| {
+            plan.with(second(3 * n), second(2), Fault::Pause { node: "b".into() })
+        });
+        pauses.with(second(1), second(40), Fault::Loss { route: everywhere, ppm: 800_000 })
+    });
+    let touches_a = |route: &Route| route.from.is_empty() || route.from == ["a"];
+    let is_met = plan.events.iter().any(|event| {
+        matches!(&event.fault, Fault::Loss { route, ppm } if *ppm >= 100_000 && touches_a(route))
+            && event.lasts >= Some(second(10))
+    });
+    s.stage.sleep(second(2)).await;
+    s.require("P3", !is_met, || "ledger: too much is lost".into());
+    // Long after it was decided, and nobody has to wait for it.
+    s.stage.sleep(second(3600)).await;
+}
+
+fn weathered_story() -> Scenario {
+    Scenario { tell: |story| Box::pin(weathered(story)), ..STORY }
+}
+
+#[test]
+fn what_is_left_of_a_fault_is_what_the_failure_needs_of_it() {
+    let story = weathered_story();
+    let small = minimise(&story, &Case::of(STORY.name, 3), |_| true).expect("it fails");
+    let plan = small.case.plan.as_ref().expect("the story draws one");
+    let [left] = &plan.events[..] else { panic!("one fault is to blame: {plan:?}") };
+    let Fault::Loss { route, ppm } = &left.fault else { panic!("{left:?}") };
+    // A step is half of the way to nothing, or a quarter of it: what is left is within a third of what is needed.
+    assert!((100_000..134_000).contains(ppm), "of 800 000 ppm {ppm} are left, and 100 000 are needed");
+    assert_eq!(route.from, ["a"], "one end of the paths is enough");
+    let lasts = left.lasts.expect("it ends");
+    assert!((second(10)..second(14)).contains(&lasts), "of 40 s {lasts:?} are left, and 10 s are needed");
+    assert!(small.is_minimal);
+
+    // No smaller variant fails, as the fault's own kind has them.
+    for variant in left.shrinks(&["a", "b"]) {
+        let plan = FaultPlan { events: vec![variant.clone()], ..plan.clone() };
+        let told = runner::tell_case(&story, &Case { plan: Some(plan), ..small.case.clone() });
+        assert!(!small.failure.is_in(&told), "{variant:?}");
+    }
+    let again = minimise(&story, &Case::of(STORY.name, 3), |_| true).expect("it fails");
+    assert_eq!((again.case, again.runs), (small.case, small.runs));
+}
+
+#[test]
+fn runs_are_told_until_they_have_failed_and_what_is_handed_out_to_its_end() {
+    let story = weathered_story();
+    let whole = runner::tell_in_full(&story, &Case::of(STORY.name, 3), None);
+    assert!(whole.report.simulated > second(3600));
+    let small = minimise(&story, &Case::of(STORY.name, 3), |_| true).expect("it fails");
+    assert!(small.report.simulated > second(3600), "{:?}", small.report.simulated);
+    let cut = runner::tell_until(&story, &small.case, whole.report.simulated, Instant(7_000_000_000));
+    assert_eq!(cut.report.simulated, second(7));
+    assert!(small.failure.is_in(&cut.report));
+    assert_eq!(cut.report.violations[0], small.report.violations[0]);
+}
+
+#[test]
+fn no_case_is_told_twice() {
+    let mut parts = Vec::new();
+    let small = minimise(&STORY, &Case::of(STORY.name, 3), |progress| {
+        parts.push(progress.part);
+        true
+    })
+    .expect("it fails");
+    // A second round finds nothing, and most of what it would try is known: it costs less than half of the first.
+    let second_round = parts
+        .iter()
+        .enumerate()
+        .skip(1)
+        .rfind(|(at, part)| **part == "clients" && parts[at - 1] != "clients");
+    let from = second_round.map_or(parts.len(), |(at, _)| at);
+    assert!(parts.len() - from < from / 2, "{} of {} runs: {parts:?}", parts.len() - from, small.runs);
 }

@@ -1,7 +1,7 @@
 //! Runs each planted bug against whoever has to notice it.
 
-use super::{Killer, Mutant, REGISTRY, is_planted, summary};
-use crate::harness::{BINARY, Harness, PACKAGE, Shrunk};
+use super::{Killer, Mutant, REGISTRY, is_planted, page, summary};
+use crate::harness::{BINARY, Failure, Harness, PACKAGE, Shrunk};
 use crate::report::{Check, Finding};
 use crate::run::{cargo, line, output};
 use crate::{steps, tree};
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// How one bug fared.
-enum Fate {
+pub(super) enum Fate {
     /// Noticed by this story or test, on this seed of it (counted from 1), by this checker.
     Caught { by: String, seeds: u64, checker: String, small: Option<Shrunk> },
     /// Nobody noticed within the budget.
@@ -41,10 +41,13 @@ pub fn gate(ids: &[String], shrink_s: Option<u64>) -> Result<Check> {
     let harness = if needs_harness { Some(Harness::build(true)?) } else { None };
     if let Some(harness) = &harness {
         baseline(harness, &planted)?;
+        if ids.is_empty() {
+            findings.extend(kept(harness)?);
+        }
     }
     let tail = if shrink_s.is_some() { "faults   ops left" } else { "what" };
     eprintln!("  {:<4} {:<22} {:>5}  {:<10} {tail}", "id", "caught by", "seeds", "checker");
-    let mut caught = Vec::new();
+    let (mut caught, mut fates) = (Vec::new(), Vec::new());
     for mutant in planted {
         let fate = match &mutant.killer {
             Killer::Story { names, .. } => {
@@ -68,6 +71,10 @@ pub fn gate(ids: &[String], shrink_s: Option<u64>) -> Result<Check> {
             }
             Fate::Caught { .. } => {}
         }
+        fates.push((mutant, fate));
+    }
+    if let Some(budget_s) = shrink_s.filter(|_| ids.is_empty()) {
+        page::write(&fates, budget_s)?;
     }
     summary::print(&caught);
     if ids.is_empty() {
@@ -103,6 +110,16 @@ fn baseline(harness: &Harness, planted: &[&Mutant]) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The small runs of the corpus that show planted bugs: each fails with its bug as it did, and holds without it.
+fn kept(harness: &Harness) -> Result<Vec<Finding>> {
+    let outcome = harness.run(&["--kept".into()])?;
+    ensure!(outcome.runs > 0, "there is no small run of a planted bug in scenarios/cases");
+    let stale = |failure: &Failure| {
+        Finding::new(&failure.scenario, &failure.message, "a case that shows nothing any more guards nothing")
+    };
+    Ok(outcome.failures.iter().map(stale).collect())
 }
 
 /// Runs the stories in order until one notices.

@@ -101,6 +101,7 @@ mod tests {
             operations: 959,
             runs: 900,
             seconds: 59.9,
+            cpu_seconds: 31.4,
             is_minimal: false,
         };
         assert!(small(&shrunk).len() <= 30);

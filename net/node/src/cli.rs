@@ -114,6 +114,12 @@ pub enum SimCommand {
         /// Keep what is left in this file, for `quark sim replay --case`
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+        /// Also make it a part of the corpus, as scenarios/cases/NAME.json, told before any seed from then on
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+        /// What was wrong, in a sentence, for the corpus
+        #[arg(long, value_name = "TEXT", requires = "name")]
+        because: Option<String>,
         /// How long to search, in real time: 60s, 5m
         #[arg(long, value_name = "TIME", default_value = "60s")]
         budget: Period,

@@ -52,7 +52,7 @@ pub enum ExplainCommand {
     },
     /// Compare two runs: the first event that differs, and what they count up to. Ends with 1 if they differ
     Diff {
-        /// A recorded file, or STORY:SEED
+        /// A recorded file, a case, or STORY:SEED
         #[arg(value_name = "A", value_parser = Source::parse)]
         one: Source,
         /// Another
@@ -64,12 +64,8 @@ pub enum ExplainCommand {
     },
     /// Find the moment that decided a failure: how likely it was, given the past until each moment
     Curve {
-        /// The story
-        #[arg(value_name = "STORY")]
-        story: String,
-        /// The seed
-        #[arg(long, value_name = "N")]
-        seed: u64,
+        #[command(flatten)]
+        telling: TellingArgs,
         /// At how many moments to begin with
         #[arg(long, value_name = "K", default_value_t = 16)]
         moments: u32,
@@ -92,16 +88,19 @@ pub enum ExplainCommand {
 #[derive(Args, Clone, Debug)]
 pub struct TellingArgs {
     /// A recorded file, or a story with --seed
-    #[arg(value_name = "FILE|STORY")]
-    what: String,
+    #[arg(value_name = "FILE|STORY", required_unless_present = "case")]
+    what: Option<String>,
     /// The seed of a story
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// A run that was made smaller, as `quark sim shrink` has written it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["what", "seed"])]
+    case: Option<PathBuf>,
 }
 
 impl TellingArgs {
     fn source(&self) -> Result<Source, String> {
-        Source::of(&self.what, self.seed)
+        Source::of(self.what.as_deref(), self.seed, self.case.as_deref())
     }
 }
 
@@ -118,10 +117,10 @@ pub fn run(command: ExplainCommand) -> Result<bool, String> {
         }
         ExplainCommand::Story { telling, json } => explain::story(&telling.source()?, json),
         ExplainCommand::Diff { one, two, json } => explain::diff(&one, &two, json),
-        ExplainCommand::Curve { story, seed, moments, futures, window_ms, jobs, json } => {
+        ExplainCommand::Curve { telling, moments, futures, window_ms, jobs, json } => {
             let window = std::time::Duration::from_millis(window_ms);
             let sampling = Sampling { moments, futures, window, jobs };
-            explain::curve(&CurvePlan { story, seed, sampling, json })
+            explain::curve(&CurvePlan { source: telling.source()?, sampling, json })
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::{RunFlags, SimCommand};
 use quark_scenarios::cli::{self, Plan};
+use quark_scenarios::corpus::Keep;
 use quark_scenarios::search::{self, SearchPlan};
 use quark_scenarios::shrink::{self, Case, ShrinkPlan};
 use quark_scenarios::travel::{self, BranchPlan};
@@ -21,9 +22,12 @@ pub fn run(command: SimCommand) -> ExitCode {
             search::search(&SearchPlan { stories, from, budget, runs_max, stable, is_uniform, json })
                 .map(Verdict::from)
         }
-        SimCommand::Shrink { run, out, budget, json } => case(run)
-            .and_then(|case| shrink::shrink(&ShrinkPlan { case, out, budget: budget.0, json }))
-            .map(Verdict::from),
+        SimCommand::Shrink { run, out, name, because, budget, json } => {
+            let keep = name.map(|name| Keep { name, because, mutant: None });
+            case(run)
+                .and_then(|case| shrink::shrink(&ShrinkPlan { case, out, keep, budget: budget.0, json }))
+                .map(Verdict::from)
+        }
         SimCommand::Goto { story, seed, at, json } => travel::goto(&story, seed, at, json).map(Verdict::from),
         SimCommand::Branch { story, seed, at, reseed, jobs, json } => {
             travel::branch(&BranchPlan { story, seed, at, reseed, jobs, json }).map(Verdict::from)

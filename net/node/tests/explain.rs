@@ -65,6 +65,76 @@ fn a_run_that_is_good_whatever_chance_does_has_a_flat_curve() {
     assert_eq!(measured["curve"]["jump"], Value::Null);
 }
 
+/// What is left of a run: nobody deposits anything any more.
+const CASE: &str = r#"{"version": 2, "story": "zombie-silo", "seed": 3, "operations": []}"#;
+
+#[test]
+fn a_case_is_drawn_told_and_compared_as_a_run_is() {
+    let folder = TempDir::new().expect("there is room");
+    std::fs::write(folder.path().join("small.json"), CASE).expect("there is room");
+    let run = |arguments: &[&str]| sim(folder.path(), arguments);
+    let drawn = run(&["view", "--case", "small.json"]);
+    assert_eq!(drawn.status.code(), Some(0), "{}", text(&drawn.stderr));
+    let page = std::fs::read_to_string(folder.path().join("small.html")).expect("beside the case");
+    assert!(page.contains("\"replay\":\"quark sim replay --case small.json\""), "the command is in the page");
+
+    let told = text(&run(&["story", "--case", "small.json"]).stdout);
+    assert!(told.contains("quark sim replay --case small.json"), "{told}");
+    let replayed = text(&run(&["replay", "--case", "small.json"]).stdout);
+    let whole = text(&run(&["replay", "zombie-silo", "--seed", "3"]).stdout);
+    let trace = |said: &str| said.split("trace ").nth(1).map(|rest| rest[..16].to_owned()).expect("a hash");
+    assert_ne!(trace(&replayed), trace(&whole));
+    let compared = run(&["diff", "small.json", "zombie-silo:3", "--json"]);
+    assert_eq!(compared.status.code(), Some(1), "{}", text(&compared.stderr));
+    let compared: Value = serde_json::from_slice(&compared.stdout).expect("one JSON object");
+    assert_eq!(compared["hashes"], serde_json::json!([trace(&replayed), trace(&whole)]), "{compared}");
+
+    let few = ["curve", "--case", "small.json", "--moments", "2", "--futures", "2", "--json"];
+    let measured = run(&few);
+    let curve: Value = serde_json::from_slice(&measured.stdout).expect("one JSON object");
+    assert_eq!(curve["curve"]["points"].as_array().map(Vec::len), Some(2), "{curve}");
+}
+
+#[test]
+fn a_case_that_is_stale_says_so_and_what_to_do() {
+    let folder = TempDir::new().expect("there is room");
+    for (name, case, complaint) in [
+        ("other.json", CASE.replace("\"story\"", "\"engine\": 99, \"story\""), "of simulator 99"),
+        ("gone.json", CASE.replace("zombie-silo", "vampire-silo"), "about the story `vampire-silo`"),
+        ("newer.json", CASE.replace(": 2", ": 77"), "has version 77"),
+    ] {
+        std::fs::write(folder.path().join(name), case).expect("there is room");
+        for command in ["replay", "view", "story", "curve", "shrink"] {
+            let refused = sim(folder.path(), &[command, "--case", name]);
+            let said = text(&refused.stderr);
+            assert_eq!(refused.status.code(), Some(2), "{command} {name}: {said}");
+            assert!(said.contains(complaint), "{command} {name}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_case_is_kept_under_a_name_only_where_the_corpus_is() {
+    let folder = TempDir::new().expect("there is room");
+    let keep = ["shrink", "planted-canary", "--seed", "100", "--name", "canary", "--because", "it fell"];
+    let nowhere = sim(folder.path(), &keep);
+    assert!(text(&nowhere.stderr).contains("no folder scenarios/cases here"), "{}", text(&nowhere.stderr));
+    std::fs::create_dir_all(folder.path().join("scenarios/cases")).expect("there is room");
+    let kept = sim(folder.path(), &keep);
+    assert_eq!(kept.status.code(), Some(1), "it fails, small or not: {}", text(&kept.stderr));
+    let file = folder.path().join("scenarios/cases/canary.json");
+    let named: Value =
+        serde_json::from_slice(&std::fs::read(&file).expect("it was written")).expect("one JSON object");
+    assert_eq!((&named["because"], &named["failed"]["promise"]), (&"it fell".into(), &"canary".into()));
+    assert_eq!(named["case"]["seed"], 100);
+    let told = sim(folder.path(), &["replay", "--case", "scenarios/cases/canary.json"]);
+    assert!(text(&told.stdout).contains("the canary fell at seed 100"), "{}", text(&told.stdout));
+    let again = sim(folder.path(), &keep);
+    assert!(text(&again.stderr).contains("is not written over"), "{}", text(&again.stderr));
+    let wrong = sim(folder.path(), &["shrink", "planted-canary", "--seed", "100", "--name", "../canary"]);
+    assert!(text(&wrong.stderr).contains("`../canary` is no name"), "{}", text(&wrong.stderr));
+}
+
 #[test]
 fn what_is_no_run_is_named() {
     let folder = TempDir::new().expect("there is room");

@@ -4,6 +4,7 @@ use clap::Parser;
 use quark_core::Instant;
 use quark_scenarios::Verdict;
 use quark_scenarios::cli::{self, Plan};
+use quark_scenarios::corpus::Keep;
 use quark_scenarios::explain::{self, CurvePlan, Sampling, Source, ViewPlan};
 use quark_scenarios::search::{self, SearchPlan};
 use quark_scenarios::shrink::{self, ShrinkPlan};
@@ -56,6 +57,13 @@ struct Arguments {
     /// Where to keep what is left.
     #[arg(long, requires = "shrink")]
     out: Option<PathBuf>,
+    /// Also keep it under this name, as a part of the corpus.
+    #[arg(long, requires = "shrink")]
+    name: Option<String>,
+    /// Tell every named case of the corpus: without its planted bug it has to hold, with it to fail as it did (needs the
+    /// feature `mutants`).
+    #[arg(long)]
+    kept: bool,
     /// A run that was made smaller, to be replayed or made smaller still, instead of a story and its first seed.
     #[arg(long, conflicts_with_all = ["stories", "at"])]
     case: Option<PathBuf>,
@@ -118,6 +126,7 @@ impl Arguments {
             (None, _) if self.shrink => shrink::shrink(&ShrinkPlan {
                 case,
                 out: self.out.clone(),
+                keep: self.name.clone().map(|name| Keep { name, because: None, mutant: self.mutant.clone() }),
                 budget: Duration::from_secs(self.budget),
                 json,
             })
@@ -130,7 +139,10 @@ impl Arguments {
 impl Arguments {
     fn explained(&self, story: &str) -> Result<bool, String> {
         let (story, seed, jobs) = (story.to_owned(), self.seeds.start, self.jobs);
-        let source = Source::Seed { story: story.clone(), seed };
+        let source = match &self.case {
+            Some(path) => Source::Case(path.clone()),
+            None => Source::Seed { story, seed },
+        };
         match &self.view {
             Some(_) => explain::view(&ViewPlan {
                 source,
@@ -142,7 +154,7 @@ impl Arguments {
             None if self.prose => explain::story(&source, self.json),
             None => {
                 let sampling = Sampling { jobs, ..Sampling::default() };
-                explain::curve(&CurvePlan { story, seed, sampling, json: self.json })
+                explain::curve(&CurvePlan { source, sampling, json: self.json })
             }
         }
     }
@@ -158,6 +170,12 @@ fn main() -> ExitCode {
             eprintln!("mutant `{mutant}` is not in this build: build with `--features mutants`");
             return ExitCode::from(2);
         }
+    }
+    if arguments.kept {
+        #[cfg(feature = "mutants")]
+        return ended(Ok(cli::tell_kept(arguments.json)));
+        #[cfg(not(feature = "mutants"))]
+        return ended(Err("no bug is planted in this build: build with `--features mutants`".into()));
     }
     if let Some(seconds) = arguments.search {
         return ended(

@@ -4,6 +4,7 @@ use super::Source;
 use crate::travel::print::{folded, hanging};
 use crate::travel::{explain, show_moment};
 use quark_core::Instant;
+use quark_testkit::case::Case;
 use quark_testkit::runner::Report;
 use quark_testkit::story::Scenario;
 use quark_testkit::telling::Telling;
@@ -14,10 +15,8 @@ use std::io::{IsTerminal, Write};
 /// What is to be measured.
 #[derive(Clone, Debug)]
 pub struct CurvePlan {
-    /// The story.
-    pub story: String,
-    /// Its seed.
-    pub seed: u64,
+    /// The run: a story and a seed, or a case.
+    pub source: Source,
     /// At how many moments, with how many futures of each.
     pub sampling: Sampling,
     /// Print one JSON object instead of text.
@@ -28,11 +27,14 @@ pub struct CurvePlan {
 ///
 /// Errors: there is no such story, it is not deterministic, or the system makes no copies of this process.
 pub fn curve(plan: &CurvePlan) -> Result<bool, String> {
-    let told = Source::Seed { story: plan.story.clone(), seed: plan.seed }.tell()?;
-    let (mut telling, scenario) = (told.telling, told.scenario.expect("it was just told"));
-    let measured = measure(&scenario, &telling.report, plan.sampling, plan.sampling.jobs)?;
+    let told = plan.source.tell()?;
+    let mut telling = told.telling;
+    let scenario =
+        told.scenario.ok_or_else(|| format!("this program does not know the story {}", telling.story))?;
+    let measured =
+        measure(&scenario, told.case.as_ref(), &telling.report, plan.sampling, plan.sampling.jobs)?;
     if plan.json {
-        println!("{}", json!({ "story": plan.story, "seed": plan.seed, "curve": measured }));
+        println!("{}", json!({ "story": telling.story, "seed": telling.seed, "curve": measured }));
     } else {
         telling.curve = Some(measured);
         print!("{}", drawn(&telling));
@@ -43,6 +45,7 @@ pub fn curve(plan: &CurvePlan) -> Result<bool, String> {
 /// Measures the curve of a run, and says on a terminal how far it is.
 pub(super) fn measure(
     scenario: &Scenario,
+    case: Option<&Case>,
     run: &Report,
     sampling: Sampling,
     jobs: usize,
@@ -50,7 +53,7 @@ pub(super) fn measure(
     let shows_progress = std::io::stderr().is_terminal();
     let sampling = Sampling { jobs, ..sampling };
     let mut done = 0;
-    let measured = Curve::measure(scenario, run, sampling, |point| {
+    let measured = Curve::measure(scenario, case, run, sampling, |point| {
         done += 1;
         if shows_progress {
             let at = show_moment(point.at);

@@ -193,10 +193,8 @@ fn commands(telling: &Telling) -> String {
         text += &format!("why:     quark sim curve {story} --seed {seed}\n");
     }
     if let Some(plan) = &telling.plan {
-        text += &folded(
-            &format!("the smallest plan of faults has {}: {}", plan.plan.events.len(), plan.replay),
-            0,
-        );
+        text +=
+            &folded(&format!("the smallest run that fails has {} faults: {}", plan.faults(), plan.replay), 0);
     }
     text
 }

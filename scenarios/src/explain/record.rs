@@ -64,7 +64,7 @@ pub(super) fn read_plan(path: &Path, telling: &Telling) -> Result<Minimised, Str
         Ok(PlanFile::Minimised(found)) => Ok(found),
         Ok(PlanFile::Plan(plan)) => {
             let replay = format!("quark sim replay {} --seed {}", telling.story, telling.seed);
-            Ok(Minimised { replay, plan })
+            Ok(Minimised { replay, plan, others: Vec::new() })
         }
         Err(error) => Err(format!("{name} holds no fault plan ({error}): it wants `version` and `events`")),
     }

@@ -27,16 +27,17 @@ pub struct ViewPlan {
 pub fn view(plan: &ViewPlan) -> Result<bool, String> {
     let told = plan.source.tell()?;
     let mut telling = told.telling;
+    let case = told.case.as_ref();
     if let Some(path) = &plan.plan {
         telling.plan = Some(read_plan(path, &telling)?);
     }
     if plan.with_curve {
         let scenario =
             told.scenario.ok_or_else(|| format!("this program does not know the story {}", telling.story))?;
-        telling.curve = Some(measure(&scenario, &telling.report, Default::default(), plan.jobs)?);
+        telling.curve = Some(measure(&scenario, case, &telling.report, Default::default(), plan.jobs)?);
     }
     let out = plan.out.clone().unwrap_or_else(|| match &plan.source {
-        Source::File(path) => path.with_extension("html"),
+        Source::File(path) | Source::Case(path) => path.with_extension("html"),
         Source::Seed { story, seed } => PathBuf::from(format!("{story}-{seed}.html")),
     });
     let html = page::render(&telling);

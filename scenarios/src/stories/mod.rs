@@ -73,6 +73,7 @@ pub fn all() -> Vec<Scenario> {
 pub fn planted() -> Vec<Scenario> {
     vec![
         planted::CANARY,
+        planted::DECISION,
         planted::DEADLOCK,
         planted::VACUOUS,
         planted::HASH_ORDER,

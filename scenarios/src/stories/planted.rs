@@ -15,6 +15,14 @@ pub const CANARY: Scenario = Scenario {
     ..PLANTED
 };
 
+/// Decides at one moment, in one future of five, that it will fail much later: whoever looks for the decision finds it there.
+pub const DECISION: Scenario = Scenario {
+    name: "planted-decision",
+    premise: "At 7.3 s something is decided that nobody sees before 20 s: in one future of five, badly.",
+    tell: |story| Box::pin(decision(story)),
+    ..PLANTED
+};
+
 /// Waits for what never comes.
 pub const DEADLOCK: Scenario = Scenario {
     name: "planted-deadlock",
@@ -81,6 +89,14 @@ async fn canary(s: Story) {
     s.given("a canary");
     s.stage.sleep(Duration::from_millis(1)).await;
     s.require("canary", !s.seed().is_multiple_of(100), || format!("the canary fell at seed {}", s.seed()));
+}
+
+async fn decision(s: Story) {
+    s.given("a beginning that has nothing to do with it");
+    s.stage.sleep(Duration::from_millis(7300)).await;
+    let is_bad = s.draw("decision", 0, 5) == 0;
+    s.stage.sleep(Duration::from_millis(12_700)).await;
+    s.require("decision", !is_bad, || "it was decided long ago".into());
 }
 
 /// Far enough from the start that the first difference is behind a checkpoint or two.

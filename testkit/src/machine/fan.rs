@@ -2,6 +2,7 @@
 
 use super::checkpoint::{self, hear_out, read_answer};
 use super::{Answer, MachineError, Order, Role};
+use crate::case::Case;
 use crate::runner::{self, Report};
 use crate::story::{Scenario, Story};
 use quark_core::Instant;
@@ -22,10 +23,35 @@ pub fn branch_many(
     jobs: usize,
     on_end: impl FnMut(u64, &Report),
 ) -> Result<Vec<(u64, Report)>, MachineError> {
+    let world = scenario.config(seed);
+    spread(at, seeds, jobs, on_end, |pause| runner::tell_with_pauses(scenario, world, pause))
+}
+
+/// As [`branch_many`], of what a case has left of a run: what was taken away stays away in all futures.
+///
+/// Errors: as there.
+pub fn branch_case(
+    scenario: &Scenario,
+    case: &Case,
+    at: Instant,
+    seeds: Range<u64>,
+    jobs: usize,
+    on_end: impl FnMut(u64, &Report),
+) -> Result<Vec<(u64, Report)>, MachineError> {
+    spread(at, seeds, jobs, on_end, |pause| runner::tell_case_or_abandon(scenario, case, pause))
+}
+
+/// Tells a run with pauses, and spreads its futures out from one of them.
+fn spread<F: FnMut(u64, &Report)>(
+    at: Instant,
+    seeds: Range<u64>,
+    jobs: usize,
+    on_end: F,
+    tell: impl FnOnce(&mut dyn FnMut(&Story) -> Next) -> Option<Report>,
+) -> Result<Vec<(u64, Report)>, MachineError> {
     let mut fan =
         Fan { role: Role::Keeper, at, seeds, jobs: jobs.max(1), on_end, ends: Vec::new(), failure: None };
-    let world = scenario.config(seed);
-    let told = runner::tell_with_pauses(scenario, world, |story| fan.pause(story));
+    let told = tell(&mut |story| fan.pause(story));
     match (fan.role, told) {
         (Role::Worker { mut socket, .. }, Some(report)) => {
             checkpoint::answer(&mut socket, &Answer::End(Box::new(report)))

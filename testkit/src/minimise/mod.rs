@@ -6,6 +6,7 @@
 //! presumes the faults that it brings about: these stay, if no checker of the history says anything.
 
 mod failure;
+mod parts;
 mod shrink;
 
 pub use failure::Failure;

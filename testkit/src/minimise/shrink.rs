@@ -1,29 +1,41 @@
-//! The search for the smallest run.
+//! The search for the smallest run: what has been tried, what is the best so far, and in which order parts are taken away.
+//!
+//! Two things keep it short. A case that was told once is never told again, because it would end as it did. And while parts
+//! are taken away, a run is told only until a little after the moment at which the best one failed: what comes later, the
+//! long epilogue above all, says nothing about what had happened by then. A checker might say of a history that breaks off
+//! what it would not say of a whole one, so whatever is handed out was told to its end.
 
-use super::{Failure, Progress, Size, deviations, operations, own_faults};
-use crate::case::{Case, Kept};
+use super::{Failure, Progress, Size};
+use crate::case::Case;
 use crate::runner::{self, Telling};
 use crate::story::Scenario;
-use quark_chaos::{FaultPlan, drop_pieces};
+use quark_core::{Instant, hash};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Takes away whatever the failure does not need.
 pub(super) struct Search<'a> {
     scenario: &'a Scenario,
-    failure: Failure,
-    /// The smallest failing run so far, and how it was told.
-    best: (Case, Telling),
+    pub(super) failure: Failure,
+    /// The smallest failing run so far, and how it was told: until the horizon, if there is one.
+    pub(super) best: (Case, Telling),
+    /// The smallest one that was told to its end.
+    proven: (Case, Telling),
     whole_run: Duration,
-    runs: u64,
-    part: &'static str,
+    /// Whether a run that breaks off is as good as a whole one, as far as is known.
+    breaks_off: bool,
+    /// The names of cases that do not fail in the same way, told to their ends or not.
+    good: BTreeSet<(u64, bool)>,
+    pub(super) runs: u64,
+    pub(super) part: &'static str,
     is_over: bool,
     goes_on: &'a mut dyn FnMut(Progress) -> bool,
 }
 
-/// How many runs may be spent on the surprises of the schedule, of which there are thousands and few matter.
-const RUNS_FOR_SCHEDULE: u64 = 60;
 /// How many times all parts are gone through: one may go only now that another is gone.
 const ROUNDS: usize = 3;
+/// How much later than the best one a smaller run may fail.
+const LATER: Duration = Duration::from_secs(5);
 
 impl<'a> Search<'a> {
     pub(super) fn new(
@@ -34,162 +46,114 @@ impl<'a> Search<'a> {
         goes_on: &'a mut dyn FnMut(Progress) -> bool,
     ) -> Self {
         let whole_run = whole.report.simulated;
-        Self { scenario, failure, best: (case, whole), whole_run, runs: 1, part: "", is_over: false, goes_on }
+        // What a story says for itself it says when it comes to it.
+        let breaks_off = failure.is_of_a_checker();
+        Self {
+            scenario,
+            failure,
+            best: (case.clone(), whole.clone()),
+            proven: (case, whole),
+            whole_run,
+            breaks_off,
+            good: BTreeSet::new(),
+            runs: 1,
+            part: "",
+            is_over: false,
+            goes_on,
+        }
     }
 
     /// The smallest run, how it was told, and how many runs it took to find it.
     pub(super) fn result(self) -> (Case, Telling, u64) {
-        (self.best.0, self.best.1, self.runs)
+        (self.proven.0, self.proven.1, self.runs)
     }
 
     /// Whether the result fails no more without any one of its faults.
     pub(super) fn run(&mut self) -> bool {
-        let mut is_minimal = false;
         for _ in 0..ROUNDS {
-            let before = Size::of(&self.best.1);
+            let before = self.proven.0.clone();
             // First of all whatever makes runs short.
             self.clients();
-            is_minimal = self.faults();
+            self.faults();
             self.durations();
+            self.parameters();
             self.operations();
-            self.knobs();
-            self.evenness();
+            self.drawn_numbers();
             self.schedule();
-            if self.is_over || Size::of(&self.best.1) == before {
+            self.evenness();
+            self.turned_knobs();
+            self.prove();
+            if self.is_over || self.proven.0 == before {
                 break;
             }
-            // What was taken away last may have made a fault unnecessary.
-            is_minimal = false;
         }
-        if !is_minimal && !self.is_over {
-            is_minimal = self.faults();
-        }
+        // Whether a fault can go is asked of whole runs: without it the same may happen later.
+        self.breaks_off = false;
+        let is_minimal = self.faults();
+        self.prove();
         is_minimal && !self.is_over
     }
 
     /// Tells a smaller run; it is the best if it fails in the same way. `None` when the search is over.
-    fn test(&mut self, case: Case) -> Option<bool> {
+    pub(super) fn test(&mut self, case: Case) -> Option<bool> {
+        let horizon = self.horizon();
+        let name = (name(&case), horizon.is_none());
+        if self.good.contains(&name) {
+            return Some(false);
+        }
         let progress = Progress { runs: self.runs, part: self.part, left: Size::of(&self.best.1) };
         if self.is_over || !(self.goes_on)(progress) {
             self.is_over = true;
             return None;
         }
         self.runs += 1;
-        let telling = runner::tell_in_full(self.scenario, &case, Some(self.whole_run));
-        let fails = self.failure.is_in(&telling.report);
-        if fails {
-            self.best = (case, telling);
-        }
-        Some(fails)
-    }
-
-    fn faults(&mut self) -> bool {
-        self.part = "faults of the plan";
-        let mut is_minimal = true;
-        if let Some(plan) = self.best.1.drawn.plan.clone() {
-            let mut events = plan.events.clone();
-            is_minimal = drop_pieces(&mut events, &mut |events| {
-                let plan = FaultPlan { events: events.to_vec(), ..plan.clone() };
-                self.test(Case { plan: Some(plan), ..self.best.0.clone() })
-            });
-        }
-        if !self.failure.is_of_a_checker() {
-            return is_minimal;
-        }
-        self.part = "faults of the story";
-        let mut own = own_faults(&self.best.1);
-        drop_pieces(&mut own, &mut |own| {
-            self.test(Case { faults: Some(own.to_vec()), ..self.best.0.clone() })
-        }) && is_minimal
-    }
-
-    /// Halves how long each fault of the plan lasts, down to a millisecond.
-    fn durations(&mut self) {
-        self.part = "how long faults last";
-        let count = self.best.0.plan.as_ref().map_or(0, |plan| plan.events.len());
-        for at in 0..count {
-            loop {
-                let mut plan = self.best.0.plan.clone().expect("it was counted");
-                let event = &mut plan.events[at];
-                let Some(lasts) = event.lasts.filter(|lasts| *lasts > Duration::from_millis(1)) else {
-                    break;
-                };
-                // In whole microseconds, as plans are written.
-                event.lasts = Some(Duration::from_micros(lasts.as_micros() as u64 / 2));
-                if self.test(Case { plan: Some(plan), ..self.best.0.clone() }) != Some(true) {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Those who do something, each with all that they do.
-    fn clients(&mut self) {
-        self.part = "clients";
-        let all = operations(&self.best.1);
-        let mut clients: Vec<u64> = all.iter().map(|operation| operation.entity).collect();
-        clients.dedup();
-        let of = |clients: &[u64]| -> Vec<Kept> {
-            all.iter().filter(|operation| clients.contains(&operation.entity)).cloned().collect()
+        let telling = match horizon {
+            Some(until) => runner::tell_until(self.scenario, &case, self.whole_run, until),
+            None => runner::tell_in_full(self.scenario, &case, Some(self.whole_run)),
         };
-        drop_pieces(&mut clients, &mut |clients| {
-            self.test(Case { operations: Some(of(clients)), ..self.best.0.clone() })
-        });
+        let fails = self.failure.is_in(&telling.report);
+        if !fails {
+            self.good.insert(name);
+            return Some(false);
+        }
+        if horizon.is_none() {
+            self.proven = (case.clone(), telling.clone());
+        }
+        self.best = (case, telling);
+        Some(true)
     }
 
-    fn operations(&mut self) {
-        self.part = "operations";
-        let mut left = operations(&self.best.1);
-        left.sort_by_key(|operation| (operation.counter, operation.entity));
-        drop_pieces(&mut left, &mut |left| {
-            self.test(Case { operations: Some(left.to_vec()), ..self.best.0.clone() })
-        });
+    /// Until when a run is told: until a little after the best one failed. `None` for to its end.
+    fn horizon(&self) -> Option<Instant> {
+        let seen = self.best.1.report.violations.iter().filter(|found| Failure::of(found) == self.failure);
+        let at = seen.map(|found| found.at).min().filter(|_| self.breaks_off)?;
+        let until = Instant(at.0 + at.0 / 4) + LATER;
+        // If it fails at its end only, there is nothing to be saved.
+        (until < Instant::ZERO + self.whole_run).then_some(until)
     }
 
-    fn knobs(&mut self) {
-        self.part = "knobs";
-        let mut names = self.best.1.turned.names();
-        let all = self.best.1.turned.clone();
-        drop_pieces(&mut names, &mut |names| {
-            let mut turned = all.clone();
-            all.names().iter().filter(|name| !names.contains(name)).for_each(|name| {
-                turned.set_back(name);
-            });
-            self.test(Case { turned: Some(turned), ..self.best.0.clone() })
-        });
-        let knobs = self.best.1.drawn.knobs.clone();
-        for (name, (value, simplest)) in knobs.into_iter().filter(|(_, (value, simplest))| value != simplest)
-        {
-            let mut tried = simplest;
-            // If it cannot be as in the simplest run, then perhaps half way.
-            while tried != value {
-                let mut case = self.best.0.clone();
-                case.knobs.insert(name.clone(), tried);
-                if self.test(case) != Some(false) {
-                    break;
-                }
-                let middle = tried.midpoint(value);
-                tried = if middle == tried { value } else { middle };
-            }
+    /// Tells the best one to its end. If it does not fail then, it never did, and no run is broken off any more.
+    fn prove(&mut self) {
+        if self.best.0 == self.proven.0 {
+            return;
+        }
+        self.part = "the whole of it";
+        self.runs += 1;
+        let telling = runner::tell_in_full(self.scenario, &self.best.0, Some(self.whole_run));
+        if self.failure.is_in(&telling.report) {
+            self.best.1 = telling;
+            self.proven = self.best.clone();
+        } else {
+            self.best = self.proven.clone();
+            self.breaks_off = false;
         }
     }
+}
 
-    fn evenness(&mut self) {
-        self.part = "how long things take";
-        if !self.best.0.is_even {
-            let _ = self.test(Case { is_even: true, ..self.best.0.clone() });
-        }
-    }
-
-    fn schedule(&mut self) {
-        self.part = "schedule";
-        let mut left = deviations(&self.best.1);
-        let until = self.runs + RUNS_FOR_SCHEDULE;
-        drop_pieces(&mut left, &mut |left| {
-            if self.runs >= until {
-                return None;
-            }
-            self.test(Case { deviations: Some(left.to_vec()), ..self.best.0.clone() })
-        });
-    }
+/// A case in one number, whatever it says to people.
+fn name(case: &Case) -> u64 {
+    let mut bare = case.clone();
+    let lists = [bare.faults.as_mut(), bare.operations.as_mut()];
+    lists.into_iter().flatten().flatten().for_each(|kept| kept.note.clear());
+    hash::point(bare.to_json().as_bytes())
 }

@@ -1,5 +1,6 @@
 //! The causality curve: how likely a failure is, given the past until a moment. Where it jumps, something was decided.
 
+use crate::case::Case;
 use crate::machine::{self, MachineError};
 use crate::runner::Report;
 use crate::story::Scenario;
@@ -75,14 +76,16 @@ impl Point {
 }
 
 impl Curve {
-    /// Measures the curve of a run. `on_point` is called with each moment when its futures have been told.
+    /// Measures the curve of a run, whole or what a case has left of one. `on_point` is called with each moment when its futures have been told.
     ///
     /// The futures of a moment are those of seeds after the run's own, the same at every moment: two moments between which
-    /// nothing is drawn give the same count. The jump is halved until it is as narrow as was asked for.
+    /// nothing is drawn give the same count. In a case, what was taken away stays away: its futures differ in what is left to
+    /// chance. The jump is halved until it is as narrow as was asked for.
     ///
     /// Errors: this process has several threads, or the system makes no copies of it.
     pub fn measure(
         scenario: &Scenario,
+        case: Option<&Case>,
         run: &Report,
         sampling: Sampling,
         mut on_point: impl FnMut(&Point),
@@ -92,7 +95,7 @@ impl Curve {
         let end = Instant::ZERO + run.simulated;
         let end = first.map_or(end, |violation| violation.at.min(end));
         let mut measured = |at| {
-            let point = futures_of(scenario, run.seed, at, sampling, checker.as_deref())?;
+            let point = futures_of(scenario, case, run.seed, at, sampling, checker.as_deref())?;
             on_point(&point);
             Ok::<_, MachineError>(point)
         };
@@ -128,13 +131,18 @@ fn steepest(points: &[Point]) -> Option<(usize, u64)> {
 
 fn futures_of(
     scenario: &Scenario,
+    case: Option<&Case>,
     seed: u64,
     at: Instant,
     sampling: Sampling,
     checker: Option<&str>,
 ) -> Result<Point, MachineError> {
     let seeds = seed + 1..seed + 1 + sampling.futures;
-    let ends = machine::branch_many(scenario, seed, at, seeds, sampling.jobs, |_, _| ())?;
+    let jobs = sampling.jobs;
+    let ends = match case {
+        Some(case) => machine::branch_case(scenario, case, at, seeds, jobs, |_, _| ())?,
+        None => machine::branch_many(scenario, seed, at, seeds, jobs, |_, _| ())?,
+    };
     let is_bad = |report: &Report| !report.violations.is_empty();
     let is_alike = |report: &Report| match checker {
         Some(checker) => report.violations.iter().any(|violation| violation.checker == checker),

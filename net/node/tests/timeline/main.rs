@@ -4,9 +4,13 @@ mod browser;
 mod planted;
 
 use browser::Browser;
-use quark_testkit::telling::{Telling, page};
+
+use quark_testkit::case::{Case, Kept};
+use quark_testkit::lab::{Fault, FaultPlan};
+use quark_testkit::telling::{Minimised, Telling, page};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Everything that the page says about itself, after everything that is due has been drawn.
 fn state(browser: &mut Browser) -> Value {
@@ -131,6 +135,30 @@ fn a_violation_shows_what_it_is_about_and_only_what_led_there() {
     browser.click("#lanes");
     let after = browser.settled("return document.getElementById('detail').textContent");
     assert_ne!(before, after, "whatever is there has something to say");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_left_of_a_run_stands_in_its_page_with_the_command_that_tells_it_again() {
+    let mut telling = planted::telling();
+    let mut case = Case::of("planted", 7);
+    let cut = Fault::Isolate { node: "c".into() };
+    case.plan = Some(FaultPlan::new().with(Duration::from_secs(2), Duration::from_millis(1500), cut));
+    let kept = |note: &str| Kept { entity: 1, counter: 1, note: note.into() };
+    case.faults = Some(vec![kept("4.5s: Crash <b>a</b>")]);
+    case.operations = Some(vec![kept("client-0, 5")]);
+    telling.plan = Minimised::of(&case, "quark sim replay --case small.json".into());
+    let mut browser = opened(&telling);
+    let mut shown = |id: &str| browser.run(&format!("return document.getElementById('{id}').textContent"));
+    assert_eq!(shown("replay-case"), "quark sim replay --case small.json");
+    let plan = shown("plan");
+    let lines: Vec<&str> = plan.as_str().expect("text").lines().collect();
+    assert_eq!(lines.len(), 3, "{plan}");
+    assert!(lines[0].contains("isolate") && lines[0].contains("\"node\":\"c\""), "{plan}");
+    assert_eq!(lines[1], "fault of the story: 4.5s: Crash <b>a</b>");
+    assert_eq!(lines[2], "operation: client-0, 5");
+    assert!(shown("verdict").as_str().expect("text").contains("still fails: 2 faults"), "two of its faults");
+    browser.screenshot("timeline-case");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

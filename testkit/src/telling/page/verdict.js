@@ -30,10 +30,12 @@ function curveWords() {
 
 function planParts() {
   if (!T.plan) return [];
+  const lines = [...T.plan.plan.events.map(planLine), ...(T.plan.others ?? [])];
+  const faults = T.plan.plan.events.length + (T.plan.others ?? []).filter((line) => line.startsWith("fault")).length;
   return [
-    make("h4", {}, `the smallest plan that still fails: ${T.plan.plan.events.length} fault${T.plan.plan.events.length === 1 ? "" : "s"}`),
-    make("code", { class: "command" }, T.plan.replay),
-    make("pre", { class: "plan" }, T.plan.plan.events.map(planLine).join("\n")),
+    make("h4", {}, `the smallest plan that still fails: ${faults} fault${faults === 1 ? "" : "s"}`),
+    make("code", { class: "command", id: "replay-case" }, T.plan.replay),
+    make("pre", { class: "plan", id: "plan" }, lines.join("\n")),
   ];
 }
 
