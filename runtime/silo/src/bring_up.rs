@@ -16,7 +16,7 @@ use quark_core::directory::Registration;
 use quark_core::lifecycle;
 use quark_core::turn::{Access, End};
 use quark_core::wire::CallId;
-use quark_core::{ActorId, Instant, MethodId, buggify, reached};
+use quark_core::{ActorId, Instant, MethodId, buggify, mutant, reached};
 use std::sync::Arc;
 
 impl Kernel {
@@ -179,7 +179,8 @@ impl Kernel {
         }
         let (kernel, activation) = (self.clone(), activation.clone());
         let task = async move {
-            match kernel.save_behind(&activation).await {
+            let saved = if mutant!("m05") { Ok(()) } else { kernel.save_behind(&activation).await };
+            match saved {
                 Ok(()) => kernel.end_in_order(&activation, reason).await,
                 Err(error) if error.is_fenced() => kernel.discard(&activation, "another activation is newer"),
                 Err(_) => kernel.stay(&activation),
