@@ -162,7 +162,10 @@ pub const REGISTRY: &[Mutant] = &[
         id: "m16",
         what: "an older incarnation or an older view is accepted",
         site: "runtime/core/src/membership",
-        killer: Killer::Story { names: &["same-name-reborn", "lost-gossip"], checker: "I8" },
+        killer: Killer::Story {
+            names: &["redis-failover-rewinds-members", "same-name-reborn"],
+            checker: "P12",
+        },
         seeds: 200,
     },
     Mutant {
