@@ -4,6 +4,7 @@
 //! files and the exit codes of the tools it runs. Checks report *findings*; a finding names a place, what is wrong
 //! there and the remedy. Exit codes: 0 all is well, 1 a check found something, 2 a check could not be done.
 
+mod catches;
 mod deadfiles;
 mod harness;
 mod hooks;

@@ -54,7 +54,7 @@ pub enum Killer {
     },
 }
 
-/// Every planted bug. The numbers are fixed for ever; gaps are bugs of parts that do not exist yet.
+/// Every planted bug. The numbers are fixed for ever; gaps are bugs of parts that do not exist yet: see docs/hollow.md.
 pub const REGISTRY: &[Mutant] = &[
     Mutant {
         id: "m01",
@@ -82,6 +82,20 @@ pub const REGISTRY: &[Mutant] = &[
         what: "a silo goes on serving after its eviction",
         site: "runtime/core/src/membership",
         killer: Killer::Story { names: &["zombie-silo", "clean-partition"], checker: "I1" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m05",
+        what: "an actor ends, to live elsewhere, before what it owes the store is stored",
+        site: "runtime/silo/src/bring_up.rs",
+        killer: Killer::Test { package: "quark-scenarios", filter: "m05" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m06",
+        what: "what waits while a range changes hands is forgotten",
+        site: "runtime/silo/src/placing.rs",
+        killer: Killer::Story { names: &["first-call-race"], checker: "I5" },
         seeds: 200,
     },
     Mutant {
@@ -120,6 +134,13 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 200,
     },
     Mutant {
+        id: "m12",
+        what: "a call whose caller went away keeps its place in the table",
+        site: "runtime/silo/src/pending.rs",
+        killer: Killer::Story { names: &["swarm"], checker: "I11" },
+        seeds: 200,
+    },
+    Mutant {
         id: "m13",
         what: "credit is given back twice",
         site: "runtime/core/src/credit",
@@ -144,7 +165,10 @@ pub const REGISTRY: &[Mutant] = &[
         id: "m16",
         what: "an older incarnation or an older view is accepted",
         site: "runtime/core/src/membership",
-        killer: Killer::Story { names: &["same-name-reborn", "lost-gossip"], checker: "I8" },
+        killer: Killer::Story {
+            names: &["redis-failover-rewinds-members", "same-name-reborn"],
+            checker: "P12",
+        },
         seeds: 200,
     },
     Mutant {
@@ -202,6 +226,13 @@ pub const REGISTRY: &[Mutant] = &[
         site: "runtime/silo/src/reminders",
         killer: Killer::Story { names: &["reminder-owner-change"], checker: "I10" },
         seeds: 200,
+    },
+    Mutant {
+        id: "m26",
+        what: "what a program does not know of a state is dropped, and the rest written back",
+        site: "runtime/core/src/codec.rs",
+        killer: Killer::Test { package: "quark-scenarios", filter: "m26" },
+        seeds: 0,
     },
     Mutant {
         id: "m27",
@@ -292,6 +323,111 @@ pub const REGISTRY: &[Mutant] = &[
         what: "an actor keeps in memory what a failed commit did not store",
         site: "runtime/silo/src",
         killer: Killer::Story { names: &["redis-dark"], checker: "I2" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m48",
+        what: "a silo that has fallen silent is never suspected",
+        site: "runtime/core/src/membership/suspicion.rs",
+        killer: Killer::Story { names: &["crash-no-leave"], checker: "P12" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m49",
+        what: "a notice that is lost is never made up for: nothing but notices makes a silo read the table",
+        site: "runtime/core/src/membership",
+        killer: Killer::Story { names: &["lost-gossip"], checker: "I7" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m50",
+        what: "a silo that drains writes the status that it had",
+        site: "runtime/core/src/membership/life.rs",
+        killer: Killer::Story { names: &["drain-in-order"], checker: "P15" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m51",
+        what: "a silo that drains renews its lease no more",
+        site: "runtime/core/src/membership/proof.rs",
+        killer: Killer::Test { package: "quark-scenarios", filter: "m51" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m52",
+        what: "a silo that drains keeps its part of the ring",
+        site: "runtime/core/src/ring/shared.rs",
+        killer: Killer::Story { names: &["drain-in-order"], checker: "P15" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m53",
+        what: "one silo's word evicts another: nobody else is asked to look, or counted",
+        site: "runtime/core/src/membership",
+        killer: Killer::Story { names: &["bridge-node"], checker: "P12" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m54",
+        what: "whoever reads that a lease was not renewed takes it for renewed",
+        site: "runtime/core/src/membership/suspicion.rs",
+        killer: Killer::Test { package: "quark-core", filter: "m54" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m55",
+        what: "where an actor was last seen is believed, whoever has died since",
+        site: "runtime/silo/src",
+        killer: Killer::Story { names: &["crash-no-leave"], checker: "P17" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m56",
+        what: "nobody learns from whoever sends a call on where its actor lives now",
+        site: "runtime/silo/src/inbound.rs",
+        killer: Killer::Story { names: &["stale-routes"], checker: "I5" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m57",
+        what: "the chain of calls ends at the silo's border",
+        site: "runtime/silo/src/outbound.rs",
+        killer: Killer::Story { names: &["pressure-cycle"], checker: "P8" },
+        seeds: 200,
+    },
+    Mutant {
+        id: "m58",
+        what: "a reply without a value is none",
+        site: "runtime/silo/src/inbound.rs",
+        killer: Killer::Test { package: "quark-scenarios", filter: "m58" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m59",
+        what: "actors of two kinds and one key share what is stored",
+        site: "runtime/silo/src/durable.rs",
+        killer: Killer::Test { package: "quark-scenarios", filter: "m59" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m60",
+        what: "a message that nobody takes is dropped without a word",
+        site: "runtime/silo/src/outbound.rs",
+        killer: Killer::Test { package: "quark-scenarios", filter: "m60" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m61",
+        what: "the names of an actor and its reminder are joined without a border",
+        site: "runtime/core/src/reminder/index.rs",
+        killer: Killer::Test { package: "quark-core", filter: "m61" },
+        seeds: 0,
+    },
+    Mutant {
+        id: "m62",
+        what: "a range changes hands without what stands in it",
+        site: "runtime/core/src/directory/giver.rs",
+        killer: Killer::Story { names: &["first-call-race"], checker: "I1" },
         seeds: 200,
     },
     Mutant {

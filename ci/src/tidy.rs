@@ -7,6 +7,7 @@ mod allowed;
 mod code;
 mod text;
 
+use crate::catches;
 use crate::deadfiles;
 use crate::mutants;
 use crate::report::Finding;
@@ -24,6 +25,7 @@ pub fn findings(files: &[File]) -> Vec<Finding> {
     }
     found.extend(deadfiles::findings(files));
     found.extend(mutants::unregistered(files));
+    found.extend(catches::findings(files));
     found.extend(allowed::stale(files));
     found
 }

@@ -241,6 +241,8 @@ fn each_deliberate_bug_is_seen_by_its_checker() {
         ("m22", "one-writer", 8),
         ("m22", "versions", 8),
         ("m23", "deadlines", 4),
+        ("m31", "exactly-once", 40),
+        ("m33", "exactly-once", 40),
     ];
     for (mutant, checker, seeds) in expected {
         quark_core::mutant::activate(mutant);

@@ -108,9 +108,12 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], limits: CodecLimits) -> Result<
         return Err(CodecError::TooLarge { bytes: bytes.len(), limit: limits.bytes_max });
     }
     let mut budget = limited::Budget::new(limits);
-    options()
-        .deserialize_seed(limited::Seed::<T>::new(&mut budget), bytes)
-        .map_err(|error| budget.refusal(limits).unwrap_or_else(|| malformed::<T>(&error)))
+    let seed = limited::Seed::<T>::new(&mut budget);
+    let decoded = match crate::mutant!("m26") {
+        true => options().allow_trailing_bytes().deserialize_seed(seed, bytes),
+        false => options().deserialize_seed(seed, bytes),
+    };
+    decoded.map_err(|error| budget.refusal(limits).unwrap_or_else(|| malformed::<T>(&error)))
 }
 
 /// The format.

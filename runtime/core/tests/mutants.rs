@@ -6,7 +6,9 @@
 use quark_core::credit::{Amount, Credit};
 use quark_core::mailbox::{Admit, Mailbox, MailboxLimits};
 use quark_core::mutant;
-use quark_core::reminder::{Action, Config, IndexRow, Input, Reminders, ScannedRows, Shard, StoredRow};
+use quark_core::reminder::{
+    Action, Config, IndexRow, Input, Reminders, RowKey, ScannedRows, Shard, StoredRow,
+};
 use quark_core::ring::Ring;
 use quark_core::schedule::Schedule;
 use quark_core::wire::Lane;
@@ -79,6 +81,14 @@ fn a_row_stays_until_it_is_answered() -> bool {
     matches!(actions[..], [Action::Fire { .. }])
 }
 
+/// Two reminders that are due at the same time have two rows, whatever their actors and they are called.
+fn every_reminder_has_a_row_of_its_own() -> bool {
+    let pairs = [("clock", "1", "23"), ("clock", "12", "3"), ("cloc", "k1", "23"), ("clock", "123", "")];
+    let row = |(kind, key, name)| RowKey::of(&ActorId::new(kind, key).expect("valid"), name, WallTime(0));
+    let rows: std::collections::BTreeSet<RowKey> = pairs.into_iter().map(row).collect();
+    rows.len() == pairs.len()
+}
+
 #[test]
 fn m10_is_caught() {
     check("m10", a_schedule_does_not_drift);
@@ -102,4 +112,9 @@ fn m14_is_caught() {
 #[test]
 fn m24_is_caught() {
     check("m24", control_leaves_first);
+}
+
+#[test]
+fn m61_is_caught() {
+    check("m61", every_reminder_has_a_row_of_its_own);
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use quark_core::codec::{self, CodecLimits};
 use quark_core::directory::Registration;
 use quark_core::wire::{CallId, Envelope, Kind};
-use quark_core::{Instant, SiloId, ViewVersion, buggify, reached};
+use quark_core::{Instant, SiloId, ViewVersion, buggify, mutant, reached};
 use quark_env::transport::Incoming;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -137,13 +137,16 @@ impl Kernel {
     }
 
     fn open_reply(&self, envelope: Envelope) {
+        if mutant!("m58") && envelope.payload.is_empty() {
+            return;
+        }
         let ended = reply::decode(envelope.outcome, envelope.payload);
         self.end_call(envelope.call, ended);
     }
 
     fn open_moved(&self, from: SiloId, envelope: Envelope) {
         let Ok(lives_on) = codec::decode::<SiloId>(&envelope.payload, CodecLimits::default()) else { return };
-        let Some(actor) = envelope.actor else { return };
+        let Some(actor) = envelope.actor.filter(|_| !mutant!("m56")) else { return };
         reached!("inbound.moved");
         let learned = Learned { call: envelope.call.serial, hop: envelope.hops };
         if lives_on == self.id || self.routing.load().ring.owner(actor.point()) == Some(lives_on) {

@@ -9,7 +9,7 @@ use crate::placing::Direction;
 use quark_core::directory::{Hosting, Registration};
 use quark_core::mailbox::{Mailbox, MailboxLimits};
 use quark_core::view::Status;
-use quark_core::{ActorId, Instant, SiloId, buggify, reached};
+use quark_core::{ActorId, Instant, SiloId, buggify, mutant, reached};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -54,7 +54,8 @@ impl Kernel {
         let seen = if message.hops == 0 { self.routes.lock().find(&message.actor) } else { None };
         let seen = seen.filter(|_| !buggify!(self.env.entropy, "hint_forgotten"));
         let serves = |silo: SiloId| {
-            silo != self.id && routing.view.member(silo).is_some_and(|m| m.status == Status::Active)
+            let is_active = || routing.view.member(silo).is_some_and(|m| m.status == Status::Active);
+            silo != self.id && (mutant!("m55") || is_active())
         };
         let target = match seen {
             Some(silo) if serves(silo) => {

@@ -57,7 +57,7 @@ impl Kernel {
             actor: Some(message.actor.clone()),
             method: message.method,
             outcome: 0,
-            chain: message.chain.to_vec(),
+            chain: if mutant!("m57") { Vec::new() } else { message.chain.to_vec() },
             idempotency: message.idempotency,
             order: message.order.map(|o| (o.sender, o.serial)),
             after: match message.order {
@@ -186,6 +186,9 @@ impl Kernel {
     }
 
     pub(crate) fn dead_letter(&self, actor: Option<&ActorId>, reason: &str) {
+        if mutant!("m60") {
+            return;
+        }
         self.stats.dead_letters.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.observe(|| Event::DeadLettered { actor, reason });
     }

@@ -141,6 +141,9 @@ impl Pending {
         if waiting {
             self.unhang(id.slot);
         }
+        if mutant!("m12") {
+            return None;
+        }
         self.release(id.slot);
         if waiting { target } else { None }
     }

@@ -9,7 +9,7 @@ use quark_core::directory::{self, Action, DirectoryMessage, Input, Owners, Regis
 use quark_core::placement::{self, Candidates, Placement};
 use quark_core::ring::Ring;
 use quark_core::view::View;
-use quark_core::{ActorId, Instant, SiloId, buggify, reached};
+use quark_core::{ActorId, Instant, SiloId, buggify, mutant, reached};
 use quark_env::EntropyExt;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -156,7 +156,7 @@ impl Kernel {
             .into_iter()
             .partition(|m| unlocked.iter().any(|spans| spans.contains(m.actor.point())));
         directory.held = held;
-        free.into()
+        if mutant!("m06") { Vec::new() } else { free.into() }
     }
 
     fn perform_directory(

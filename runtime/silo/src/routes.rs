@@ -1,7 +1,7 @@
 //! Where actors were last seen: a bounded cache of hints. A wrong hint costs a hop, never a wrong answer.
 
 use indexmap::IndexMap;
-use quark_core::{ActorId, SiloId, reached};
+use quark_core::{ActorId, SiloId, mutant, reached};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// Passes an actor's own point through as its hash.
@@ -85,7 +85,7 @@ impl Routes {
 
     /// Drops every hint to a silo that does not serve any more.
     pub fn keep(&mut self, serves: impl Fn(SiloId) -> bool) {
-        self.hints.retain(|_, hint| serves(hint.silo));
+        self.hints.retain(|_, hint| serves(hint.silo) || mutant!("m55"));
     }
 
     pub fn len(&self) -> usize {

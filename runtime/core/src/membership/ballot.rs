@@ -55,6 +55,9 @@ impl Charge {
         table: &Table,
         config: &Config,
     ) -> Verdict {
+        if crate::mutant!("m53") {
+            return Verdict::Voted;
+        }
         let count = |vote| self.votes.values().filter(|v| **v == vote).count();
         let (suspects, objections) = (count(Vote::Suspect), count(Vote::Object));
         if objections >= suspects {

@@ -188,6 +188,8 @@ impl Membership {
                 row.contract = self.contract;
                 row.tenure = Some(Tenure { since: THIS, left: None });
             }
+            // A deliberate bug: the status that the silo has written since it serves is written again.
+            Purpose::Drain if crate::mutant!("m50") => {}
             Purpose::Drain => row.status = Status::Draining,
             Purpose::Leave => {
                 row.status = Status::Dead;

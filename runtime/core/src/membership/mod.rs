@@ -181,6 +181,7 @@ impl Membership {
             Input::LeaseRead { request, result } => self.lease_read(now, request, result, out),
             Input::Committed { request, result } => self.committed(now, request, result, out),
             Input::Message { from, msg } => self.message(now, from, msg, out),
+            Input::ViewSeen { .. } if crate::mutant!("m49") => {}
             Input::ViewSeen { view } => self.view_seen(now, view, out),
             Input::LinkDown { peer } => self.link_down(now, peer),
             Input::Refused { dead } => {

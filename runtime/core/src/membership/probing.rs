@@ -115,7 +115,9 @@ impl Membership {
         if self.view.member(from).is_some() {
             self.sightings.entry(from).or_default().heard = Some((now, pulse.serving));
         }
-        self.view_seen(now, pulse.view, out);
+        if !crate::mutant!("m49") {
+            self.view_seen(now, pulse.view, out);
+        }
     }
 
     pub(super) fn link_down(&mut self, now: Instant, peer: SiloId) {
@@ -263,7 +265,7 @@ impl Membership {
         let others = self.some_holders(self.config.indirect_probes, &[id]);
         let nonce = self.next_number();
         let target = self.targets.get_mut(&id).expect("called with a key of the map");
-        if others.is_empty() {
+        if others.is_empty() || crate::mutant!("m53") {
             target.indirect = Indirect::InVain;
             return target.suspect(now);
         }

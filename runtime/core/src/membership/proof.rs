@@ -49,6 +49,9 @@ impl Membership {
     fn renew_if_due(&mut self, now: Instant, out: &mut Vec<Action>) {
         let Some(lease) = self.lease.as_mut().filter(|_| self.own_lease_read.is_none()) else { return };
         lease.compare(self.me, &self.view);
+        if self.drain_wanted && crate::mutant!("m51") {
+            lease.renew_at = Instant::NEVER;
+        }
         let too_few = lease.names_too_few();
         if too_few {
             crate::reached!("membership.renewal.names_too_few");

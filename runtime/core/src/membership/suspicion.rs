@@ -160,7 +160,7 @@ impl Target {
     fn learn(&mut self, news: LeaseWatch) {
         match &mut self.watch {
             Some(known) if known.row > news.row => {}
-            Some(known) if known.row == news.row => {
+            Some(known) if known.row == news.row && !crate::mutant!("m54") => {
                 // Two bounds on one lease: both hold, so the nearer one does.
                 known.until = known.until.min(news.until);
                 if known.vouchers == Vouchers::Unknown {
@@ -183,7 +183,7 @@ impl Target {
 
     /// Becomes suspected: those who watch it act one after the other, in the order of their ranks.
     pub(super) fn suspect(&mut self, now: Instant) {
-        if self.ballot_at.is_none() {
+        if self.ballot_at.is_none() && !crate::mutant!("m48") {
             self.ballot_at = Some(now + RANK_DELAY * self.rank);
         }
     }

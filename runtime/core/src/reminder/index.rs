@@ -61,7 +61,9 @@ impl RowKey {
         // The lengths come first, so that no two pairs of names are the same bytes.
         let mut bytes = Vec::with_capacity(24 + actor.text().len() + name.len());
         for length in [actor.tenant().len(), actor.kind().len(), actor.key().len()] {
-            bytes.extend_from_slice(&(length as u64).to_le_bytes());
+            if !crate::mutant!("m61") {
+                bytes.extend_from_slice(&(length as u64).to_le_bytes());
+            }
         }
         bytes.extend_from_slice(actor.text().as_bytes());
         bytes.extend_from_slice(name.as_bytes());

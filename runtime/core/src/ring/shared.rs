@@ -6,7 +6,7 @@
 
 use super::Ring;
 use crate::SiloId;
-use crate::view::View;
+use crate::view::{Member, Status, View};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 static RINGS: Mutex<Vec<Weak<Ring>>> = Mutex::new(Vec::new());
@@ -41,7 +41,9 @@ impl Ring {
     /// The shared ring of the silos that serve in a view.
     pub fn shared_of_view(view: &View) -> Arc<Ring> {
         // A view has one generation per name, sorted by name.
-        Self::shared_of_sorted(view.active().map(|member| member.id).collect())
+        // A deliberate bug: who drains, or joins, has its part of the ring as well.
+        let is_in = |m: &&Member| m.status == Status::Active || crate::mutant!("m52");
+        Self::shared_of_sorted(view.alive().filter(is_in).map(|member| member.id).collect())
     }
 }
 

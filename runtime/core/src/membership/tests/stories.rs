@@ -219,6 +219,25 @@ fn a_lost_majority_is_outwaited() {
     }
 }
 
+/// To read that a lease was not renewed must not renew it: else whoever looks most often waits the longest.
+#[cfg(feature = "mutants")]
+#[test]
+fn m54_a_reading_that_renews_what_it_reads_is_caught() {
+    let is_outwaited = |id: &str| {
+        crate::mutant::activate(id);
+        let mut world = World::formed(3, 7);
+        world.run(3 * SEC);
+        world.crash(1);
+        world.crash(2);
+        let gone = [world.id(1), world.id(2)];
+        world.run(45 * SEC);
+        crate::mutant::activate("");
+        gone.iter().all(|id| world.view(0).is_dead(*id))
+    };
+    assert!(is_outwaited(""), "the dead majority is not outwaited without the bug");
+    assert!(!is_outwaited("m54"), "nobody noticed m54");
+}
+
 #[test]
 fn a_silo_paused_for_long_finds_itself_dead() {
     for seed in 0..20 {
