@@ -1,5 +1,6 @@
 //! Purses that give coins to one another by letter, and the audit of what became of them.
 
+use crate::insisters::within;
 use crate::purse::{self, Purse};
 use futures_util::future::join_all;
 use quark::Client;
@@ -17,6 +18,8 @@ const GIVERS: u64 = 4;
 /// What all coins together are called in the history.
 const FUND: &str = "coins";
 const DEADLINE: Duration = Duration::from_secs(2);
+/// How often an auditor looks whether all letters have been taken.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Clients at work.
 pub struct Givers {
@@ -27,15 +30,20 @@ pub struct Givers {
 impl Givers {
     /// Starts them.
     pub async fn start(s: &Tale) -> Self {
+        Self::start_few(s, GIVERS, 1).await
+    }
+
+    /// Starts so many, who pause `pace` times as long between two gifts.
+    pub async fn start_few(s: &Tale, givers: u64, pace: u32) -> Self {
         record(s, WorldEvent::Endowed { fund: FUND.into(), total: purse::COINS * PURSES });
         let stop = Arc::new(AtomicBool::new(false));
         let mut ended = Vec::new();
-        for number in 0..GIVERS {
+        for number in 0..givers {
             let client = s.stage.client(&format!("client-giver-{number}")).await;
             let (story, stop) = (s.clone(), stop.clone());
             let (tell, told) = oneshot::channel();
             s.stage.spawn(Box::pin(async move {
-                give(&story, &client, number, &stop).await;
+                give(&story, &client, (number, pace), &stop).await;
                 let _ = tell.send(());
             }));
             ended.push(told);
@@ -55,7 +63,7 @@ fn purse(number: u64) -> String {
 }
 
 /// Gives until told to stop. What becomes of a call does not matter: what was committed is in the purses.
-async fn give(s: &Tale, client: &Client, number: u64, stop: &AtomicBool) {
+async fn give(s: &Tale, client: &Client, (number, pace): (u64, u32), stop: &AtomicBool) {
     for turn in 0.. {
         if stop.load(Ordering::Relaxed) {
             return;
@@ -67,9 +75,8 @@ async fn give(s: &Tale, client: &Client, number: u64, stop: &AtomicBool) {
             let call = client.actor::<Purse>(&purse(from)).give(coins, purse(to));
             let _ = call.deadline(DEADLINE).await;
         }
-        s.stage
-            .sleep(Duration::from_millis(40) + s.draw_time("pause", turn, Duration::from_millis(80)))
-            .await;
+        let pause = Duration::from_millis(40) + s.draw_time("pause", turn, Duration::from_millis(80));
+        s.stage.sleep(pause * pace).await;
     }
 }
 
@@ -81,18 +88,39 @@ fn record(s: &Tale, event: WorldEvent) {
 
 /// Every letter has been taken once, in its order, and no coin is gone or new.
 pub async fn audit(s: &Tale) {
+    audit_within(s, Duration::ZERO, None).await;
+}
+
+/// The same as soon as it is so, or when so much time has passed: the last letters may still be under way. The auditor's
+/// calls wait for so long, if not as usual.
+pub async fn audit_within(s: &Tale, limit: Duration, patience: Option<Duration>) {
     let client = s.stage.client("client-givers-auditor").await;
-    let mut purses = BTreeMap::new();
-    for number in 0..PURSES {
-        match client.actor::<Purse>(&purse(number)).look().await {
-            Ok(found) => purses.insert(purse(number), found),
-            Err(error) => return s.violated("I7", format!("{} does not serve: {error}", purse(number))),
-        };
+    let until = s.stage.now() + limit;
+    while s.stage.now() < until {
+        if look(&client, patience).await.is_ok_and(|purses| Purse::faults_among(&purses).is_empty()) {
+            break;
+        }
+        s.stage.sleep(LOOK_AGAIN).await;
     }
+    let purses = match look(&client, patience).await {
+        Ok(purses) => purses,
+        Err(reason) => return s.violated("I7", reason),
+    };
     let actor = |key: &String| ActorId::new("purse", key.as_str()).expect("a short key");
     let parts = purses.iter().map(|(key, purse)| (actor(key), purse.coins())).collect();
     record(s, WorldEvent::Counted { fund: FUND.into(), parts, settled: true });
     for fault in Purse::faults_among(&purses) {
         s.violated("I3", fault);
     }
+}
+
+/// What is in every purse, or which of them does not serve.
+async fn look(client: &Client, patience: Option<Duration>) -> Result<BTreeMap<String, Purse>, String> {
+    let mut purses = BTreeMap::new();
+    for number in 0..PURSES {
+        let found = within(client.actor::<Purse>(&purse(number)).look(), patience).await;
+        let found = found.map_err(|error| format!("{} does not serve: {error}", purse(number)))?;
+        purses.insert(purse(number), found);
+    }
+    Ok(purses)
 }

@@ -2,7 +2,7 @@
 
 use crate::bank::Account;
 use futures_util::future::join_all;
-use quark::{CallError, Client, Failure};
+use quark::{Call, CallError, Client, Failure};
 use quark_testkit::story::Tale;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,14 +33,19 @@ struct Ledger {
 impl Insisters {
     /// Starts them, with accounts of their own.
     pub async fn start(s: &Tale) -> Self {
+        Self::start_few(s, CLIENTS, 1).await
+    }
+
+    /// Starts so many, who pause `pace` times as long between two deposits.
+    pub async fn start_few(s: &Tale, clients: u64, pace: u32) -> Self {
         let ledger = Arc::new(Ledger::default());
         let mut ended = Vec::new();
-        for number in 0..CLIENTS {
+        for number in 0..clients {
             let client = s.stage.client(&format!("client-insister-{number}")).await;
             let (story, ledger) = (s.clone(), ledger.clone());
             let (tell, told) = oneshot::channel();
             s.stage.spawn(Box::pin(async move {
-                let _ = tell.send(deposit(&story, &client, number, &ledger).await);
+                let _ = tell.send(deposit(&story, &client, (number, pace), &ledger).await);
             }));
             ended.push(told);
         }
@@ -50,11 +55,16 @@ impl Insisters {
     /// Stops them, each once its last deposit is acknowledged. Then every account has to have the sum of its deposits, and a
     /// repetition has to be told what the first was.
     pub async fn stop_and_check(self, s: &Tale) {
+        self.stop_and_check_within(s, None).await;
+    }
+
+    /// The same with an auditor whose calls wait for so long, if not as usual.
+    pub async fn stop_and_check_within(self, s: &Tale, patience: Option<Duration>) {
         self.ledger.stop.store(true, Ordering::Relaxed);
         let told: Vec<_> = join_all(self.ended).await.into_iter().flatten().flatten().collect();
         let client = s.stage.client("client-insisters-auditor").await;
-        audit(s, &client, &self.ledger).await;
-        repeat(s, &client, &told).await;
+        audit(s, &client, &self.ledger, patience).await;
+        repeat(s, &client, &told, patience).await;
     }
 }
 
@@ -68,7 +78,7 @@ struct Told {
 }
 
 /// Deposits until told to stop; the last acknowledged deposit to each account.
-async fn deposit(s: &Tale, client: &Client, number: u64, ledger: &Ledger) -> Vec<Told> {
+async fn deposit(s: &Tale, client: &Client, (number, pace): (u64, u32), ledger: &Ledger) -> Vec<Told> {
     let mut last = BTreeMap::new();
     for turn in 0.. {
         if ledger.stop.load(Ordering::Relaxed) {
@@ -82,9 +92,8 @@ async fn deposit(s: &Tale, client: &Client, number: u64, ledger: &Ledger) -> Vec
             ledger.sums[account as usize].fetch_add(amount, Ordering::Relaxed);
             last.insert(account, Told { account, key, amount, answer });
         }
-        s.stage
-            .sleep(Duration::from_millis(60) + s.draw_time("pause", turn, Duration::from_millis(80)))
-            .await;
+        let pause = Duration::from_millis(60) + s.draw_time("pause", turn, Duration::from_millis(80));
+        s.stage.sleep(pause * pace).await;
     }
     last.into_values().collect()
 }
@@ -105,11 +114,11 @@ async fn insist(s: &Tale, client: &Client, account: u64, amount: u64, key: u128)
     }
 }
 
-async fn audit(s: &Tale, client: &Client, ledger: &Ledger) {
+async fn audit(s: &Tale, client: &Client, ledger: &Ledger, patience: Option<Duration>) {
     for account in 0..ACCOUNTS {
         let reference = client.actor::<Account>(&format!("insisted-{account}"));
         let sum = ledger.sums[account as usize].load(Ordering::Relaxed);
-        match reference.balance().await {
+        match within(reference.balance(), patience).await {
             Ok(balance) => s.require("I3", balance == sum, || {
                 format!("insisted-{account} has {balance}, its deposits make {sum}")
             }),
@@ -119,15 +128,23 @@ async fn audit(s: &Tale, client: &Client, ledger: &Ledger) {
 }
 
 /// What was acknowledged last is asked for once more, and again for another amount.
-async fn repeat(s: &Tale, client: &Client, told: &[Told]) {
+async fn repeat(s: &Tale, client: &Client, told: &[Told], patience: Option<Duration>) {
     for told in told {
         let reference = client.actor::<Account>(&format!("insisted-{}", told.account));
-        let again = reference.deposit(told.amount).idempotency_key(told.key).await;
+        let again = within(reference.deposit(told.amount).idempotency_key(told.key), patience).await;
         s.require("I3", again == Ok(told.answer), || {
             format!("key {:x} was told {}, and when repeated {again:?}", told.key, told.answer)
         });
-        let other = reference.deposit(told.amount + 1).idempotency_key(told.key).await;
+        let other = within(reference.deposit(told.amount + 1).idempotency_key(told.key), patience).await;
         let refused = matches!(other, Err(CallError::Failed(Failure::Rejected { .. })));
         s.require("I3", refused, || format!("key {:x} served for another deposit: {other:?}", told.key));
+    }
+}
+
+/// A call that waits for so long, if not as usual.
+pub(crate) fn within<R, E>(call: Call<R, E>, patience: Option<Duration>) -> Call<R, E> {
+    match patience {
+        Some(patience) => call.deadline(patience),
+        None => call,
     }
 }

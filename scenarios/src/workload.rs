@@ -57,6 +57,16 @@ impl Deposits {
 
     /// The same with clients who give up after that time.
     pub async fn start_with(story: &Tale, clients: u64, accounts: u64, deadline: Duration) -> Self {
+        Self::start_paced(story, clients, (accounts, deadline), 1).await
+    }
+
+    /// The same with clients who pause `pace` times as long between two deposits.
+    pub async fn start_paced(
+        story: &Tale,
+        clients: u64,
+        (accounts, deadline): (u64, Duration),
+        pace: u32,
+    ) -> Self {
         let state = Arc::new(State::default());
         let mut ended = Vec::new();
         for number in 0..clients {
@@ -65,7 +75,8 @@ impl Deposits {
             ended.push(told);
             let (part, state) = (story.clone(), state.clone());
             story.stage.spawn(Box::pin(async move {
-                deposit_until_stopped(&part, &client, number, (accounts, deadline), &state).await;
+                let (who, what) = ((number, pace), (accounts, deadline));
+                deposit_until_stopped(&part, &client, who, what, &state).await;
                 let _ = tell.send(());
             }));
         }
@@ -132,7 +143,7 @@ impl Deposits {
 async fn deposit_until_stopped(
     story: &Tale,
     client: &Client,
-    number: u64,
+    (number, pace): (u64, u32),
     (accounts, deadline): (u64, Duration),
     state: &State,
 ) {
@@ -142,6 +153,7 @@ async fn deposit_until_stopped(
         let account = story.draw(&format!("account-of-{number}"), turn, accounts);
         let amount = 1 + story.draw(&format!("amount-of-{number}"), turn, 9);
         let pause = Duration::from_millis(20) + story.draw_time("pause", turn, Duration::from_millis(30));
+        let pause = pause * pace;
         if !story.does(&format!("depositor-{number}"), turn) {
             story.stage.sleep(pause).await;
             continue;

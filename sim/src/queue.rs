@@ -37,27 +37,35 @@ pub(crate) struct Queue {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Entry {
-    at: u64,
-    sequence: u64,
+    /// The time, and below it the sequence: one number, because every step of the heap compares two of them.
+    key: u128,
     event: Event,
+}
+
+impl Entry {
+    #[inline]
+    fn at(&self) -> u64 {
+        (self.key >> 64) as u64
+    }
 }
 
 impl Queue {
     #[inline]
     pub(crate) fn push(&mut self, at: u64, event: Event) {
         self.sequence += 1;
-        self.heap.push(Entry { at, sequence: self.sequence, event });
+        let key = u128::from(at) << 64 | u128::from(self.sequence);
+        self.heap.push(Entry { key, event });
     }
 
     /// When the next event (perhaps a cancelled one) is due.
     #[inline]
     pub(crate) fn next_at(&self) -> Option<u64> {
-        self.heap.peek().map(|entry| entry.at)
+        self.heap.peek().map(Entry::at)
     }
 
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<(u64, Event)> {
-        self.heap.pop().map(|entry| (entry.at, entry.event))
+        self.heap.pop().map(|entry| (entry.at(), entry.event))
     }
 
     /// A cancelled event has been popped.
@@ -84,7 +92,7 @@ impl Queue {
 impl Ord for Entry {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.sequence).cmp(&(self.at, self.sequence))
+        other.key.cmp(&self.key)
     }
 }
 

@@ -72,8 +72,9 @@ async fn ask(story: &Story, actor: &ActorId, nth: usize) -> Option<Arc<str>> {
         let (name, silo) = silos.get(nth % silos.len().max(1))?;
         let (tell, told) = oneshot::channel();
         let (silo, asked) = (silo.clone(), actor.clone());
+        let patience = story.patience().unwrap_or(PATIENCE);
         story.world.host(story.cluster.node(name)).spawn("ping", async move {
-            let _ = tell.send(silo.ping(&asked, PATIENCE).await);
+            let _ = tell.send(silo.ping(&asked, patience).await);
         });
         match told.await {
             Ok(Ok(())) => return None,

@@ -3,8 +3,11 @@
 //! A silo's own record carries two times: when it truly happened, and what the silo's clock showed. Checkers order by
 //! position, measure in true time, and compare a silo's deadlines and leases only with that silo's clock.
 
-use crate::checkers::Silos;
+mod numbers;
+
+use crate::checkers::{Life, Silos};
 use crate::journal::UserRecord;
+pub(crate) use numbers::{NOTHING, Numbers};
 use quark::{LetterId, MissedPolicy, Schedule, SiloStatus};
 use quark_core::view::View;
 use quark_core::wire::{CallId, IdempotencyKey};
@@ -297,6 +300,7 @@ pub struct History {
 #[derive(Debug)]
 struct Index {
     silos: Silos,
+    numbers: Numbers,
     clients: Vec<usize>,
     users: Vec<usize>,
     worlds: Vec<usize>,
@@ -304,8 +308,13 @@ struct Index {
 
 impl Index {
     fn of(records: &[Record]) -> Self {
-        let mut index =
-            Self { silos: Silos::of(records), clients: Vec::new(), users: Vec::new(), worlds: Vec::new() };
+        let mut index = Self {
+            silos: Silos::of(records),
+            numbers: Numbers::of(records),
+            clients: Vec::new(),
+            users: Vec::new(),
+            worlds: Vec::new(),
+        };
         for (position, record) in records.iter().enumerate() {
             match &record.what {
                 What::Silo(_) => {}
@@ -349,6 +358,16 @@ impl History {
     /// What every silo was able to do, and when.
     pub(crate) fn silos(&self) -> &Silos {
         &self.index().silos
+    }
+
+    /// The same of each silo by its number.
+    pub(crate) fn lives(&self) -> Vec<Option<&Life>> {
+        self.numbers().silos().map(|silo| self.silos().life(silo)).collect()
+    }
+
+    /// Which silo, actor and call each record is about, by number.
+    pub(crate) fn numbers(&self) -> &Numbers {
+        &self.index().numbers
     }
 
     fn at(&self, position: &usize) -> (usize, Instant, &What) {

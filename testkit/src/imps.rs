@@ -3,6 +3,7 @@
 //! A cluster whose silos host them ([`hosted`]) can suffer hot actors, bursts, huge messages and the like; see
 //! [`quark_chaos::Needs::Imps`]. They keep to themselves: no actor of a story knows them.
 
+use bytes::Bytes;
 use quark::{
     ActorContext, CallError, Deserialize, Failure, MissedPolicy, Reminder, Schedule, Serialize, SiloBuilder,
 };
@@ -81,7 +82,7 @@ impl Idler {
     }
 
     /// Takes much; answers how much.
-    pub fn swallow(&mut self, much: Vec<u8>) -> u64 {
+    pub fn swallow(&mut self, much: Bytes) -> u64 {
         much.len() as u64
     }
 

@@ -58,6 +58,8 @@ struct State {
 
 /// About 250 MB: a story that needs more should be two stories.
 const RECORDS_MAX: usize = 1 << 20;
+/// Room for those of a short run, some 3 MB.
+const RECORDS_FIRST: usize = 1 << 14;
 /// A change of a clock by less is none.
 const CLOCKS_NEWS: Duration = Duration::from_millis(1);
 /// For so many seconds a silo goes by what another has told it of the time.
@@ -275,13 +277,20 @@ impl Recorder {
     }
 
     fn append(&self, at: Instant, what: What) {
-        let mut state = self.state.lock();
+        self.append_to(&mut self.state.lock(), at, what);
+    }
+
+    fn append_to(&self, state: &mut State, at: Instant, what: What) {
         if state.records.len() >= self.records_max {
             state.dropped += 1;
             return;
         }
         // On real threads another's record may come between reading the time and the lock.
         let at = state.records.last().map_or(at, |last| last.at.max(at));
+        if state.records.is_empty() {
+            // Records are large: growing from nothing copies each of them more than once.
+            state.records.reserve(RECORDS_FIRST.min(self.records_max));
+        }
         state.records.push(Record { at, what });
     }
 
@@ -393,15 +402,13 @@ impl Observer for Recorder {
         }
         let event = self.owned(event);
         let now = (self.now_true)();
-        {
-            let mut state = self.state.lock();
-            if state.silent.contains(&silo) {
-                return;
-            }
-            let newest = state.newest.entry(silo.name).or_insert(silo.generation);
-            *newest = (*newest).max(silo.generation);
+        let mut state = self.state.lock();
+        if state.silent.contains(&silo) {
+            return;
         }
-        self.append(now, What::Silo(SiloRecord { silo, local: at, event }));
+        let newest = state.newest.entry(silo.name).or_insert(silo.generation);
+        *newest = (*newest).max(silo.generation);
+        self.append_to(&mut state, now, What::Silo(SiloRecord { silo, local: at, event }));
     }
 }
 

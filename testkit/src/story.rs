@@ -101,6 +101,8 @@ struct Notes {
     drawn: Drawn,
     /// How many operations there were of each kind: who does them, and what it is called.
     operators: BTreeMap<u64, String>,
+    /// How long the epilogue waits for an actor's answer, if not as long as usual.
+    patience: Option<Duration>,
 }
 
 /// What a story drew from its seed, or was given instead.
@@ -175,6 +177,17 @@ impl Tale {
     /// The names of those who did something, by their hashes.
     pub fn operators(&self) -> BTreeMap<u64, String> {
         self.notes.lock().operators.clone()
+    }
+
+    /// In the end every actor is asked whether it answers: lets each of these calls wait for so long only. A silo that passes
+    /// a call on remembers it until its deadline, and the story is over once nobody remembers any.
+    pub fn waits_in_the_end(&self, patience: Duration) {
+        self.notes.lock().patience = Some(patience);
+    }
+
+    /// What [`Tale::waits_in_the_end`] said.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.notes.lock().patience
     }
 
     /// The seed with which it began.

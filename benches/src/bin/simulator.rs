@@ -9,7 +9,8 @@
 //! - *idle cluster*: five silos without load; simulated time divided by wall time, after all have joined.
 //! - *starting a thousand silos* is story 6, see `scenarios thousand-silos`.
 //!
-//! `simulator [--json]`
+//! `simulator [--json]`; `simulator --profile idle|messages` does one of them once, for a fixed simulated time, for a profiler
+//! that counts instructions: a minute without load, or a fifth of a second of calls.
 
 use quark_scenarios::cast::Echo;
 use quark_sim::{Config, World};
@@ -26,9 +27,21 @@ const RUNS: u64 = 5;
 const CALLERS: usize = 64;
 
 fn main() {
-    let is_json = std::env::args().any(|a| a == "--json");
-    let delivered = (0..RUNS).map(messages_per_second).fold(0.0, f64::max);
-    let idle = (0..RUNS).map(idle_speed).fold(0.0, f64::max);
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.iter().skip_while(|a| *a != "--profile").nth(1).map(String::as_str) {
+        Some("idle") => {
+            idle_cluster(0, Some(Duration::from_secs(60)));
+            return;
+        }
+        Some("messages") => {
+            busy_pair(0, Some(Duration::from_millis(200)));
+            return;
+        }
+        _ => {}
+    }
+    let is_json = arguments.iter().any(|a| a == "--json");
+    let delivered = (0..RUNS).map(|seed| busy_pair(seed, None)).fold(0.0, f64::max);
+    let idle = (0..RUNS).map(|seed| idle_cluster(seed, None)).fold(0.0, f64::max);
     if is_json {
         println!("{}", json!({ "delivered_per_s": delivered as u64, "idle_times_real": idle as u64 }));
     } else {
@@ -46,7 +59,8 @@ fn without_tripwire(config: Config) -> Config {
     Config { tripwire: false, ..config }
 }
 
-fn messages_per_second(seed: u64) -> f64 {
+/// Frames delivered a second. With `only`, for so much simulated time and no longer.
+fn busy_pair(seed: u64, only: Option<Duration>) -> f64 {
     let mut world = World::new(without_tripwire(Config::calm(seed)));
     let cluster = cluster_of(&world);
     let handle = world.handle();
@@ -81,13 +95,15 @@ fn messages_per_second(seed: u64) -> f64 {
     world.run_for(Duration::from_millis(100));
     let before = handle.meters().network.delivered;
     let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(2) {
+    while only.is_none() && started.elapsed() < Duration::from_secs(2) {
         world.run_for(Duration::from_millis(20));
     }
+    world.run_for(only.unwrap_or_default());
     (handle.meters().network.delivered - before) as f64 / started.elapsed().as_secs_f64()
 }
 
-fn idle_speed(seed: u64) -> f64 {
+/// Simulated seconds a second. With `only`, for so much simulated time and no longer.
+fn idle_cluster(seed: u64, only: Option<Duration>) -> f64 {
     let mut world = World::new(without_tripwire(Config::new(seed)));
     let cluster = cluster_of(&world);
     world.block_on(async {
@@ -95,8 +111,9 @@ fn idle_speed(seed: u64) -> f64 {
         cluster.sleep(Duration::from_secs(10)).await;
     });
     let (before, started) = (world.now_true(), Instant::now());
-    while started.elapsed() < Duration::from_secs(1) {
+    while only.is_none() && started.elapsed() < Duration::from_secs(1) {
         world.run_for(Duration::from_secs(100));
     }
+    world.run_for(only.unwrap_or_default());
     world.now_true().since(before).as_secs_f64() / started.elapsed().as_secs_f64()
 }

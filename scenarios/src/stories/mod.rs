@@ -22,6 +22,7 @@ mod reminder_owner_change;
 mod rotten_pipe;
 mod same_key;
 mod same_name_reborn;
+mod short_swarm;
 mod stale_replica_reads;
 mod stale_routes;
 mod store_only_partition;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Scenario> {
         rotten_pipe::SCENARIO,
         drain_in_order::SCENARIO,
         swarm::SCENARIO,
+        short_swarm::SCENARIO,
     ]
 }
 

@@ -6,7 +6,6 @@ use super::{Checker, Verdict};
 use crate::history::{History, SiloEvent};
 use quark_core::wire::CallId;
 use quark_core::{Instant, SiloId};
-use std::collections::BTreeMap;
 
 /// See the module.
 pub struct AtMostOnce;
@@ -33,13 +32,15 @@ impl Checker for AtMostOnce {
 
     fn check(&self, history: &History) -> Verdict {
         let mut verdict = Verdict::default();
-        let mut ran: BTreeMap<(SiloId, CallId), (SiloId, Instant)> = BTreeMap::new();
-        for (_, at, record) in history.silo_records() {
+        let numbers = history.numbers();
+        // By call: where it ran, and when.
+        let mut ran: Vec<Option<(SiloId, Instant)>> = numbers.of_calls();
+        for (position, at, record) in history.silo_records() {
             // Tells have no number.
             if let SiloEvent::TurnStarted(turn) = &record.event
                 && turn.call != CallId::default()
             {
-                let before = ran.insert((turn.caller, turn.call), (record.silo, at));
+                let before = ran[numbers.at(position).call as usize].replace((record.silo, at));
                 verdict.require("P4", at, before.is_none(), || {
                     let (silo, earlier) = before.expect("it is there, or all is well");
                     format!(
@@ -49,12 +50,12 @@ impl Checker for AtMostOnce {
                 });
             }
         }
-        for (_, at, record) in history.silo_records() {
+        for (position, at, record) in history.silo_records() {
             if let SiloEvent::CallEnded { call, outcome, .. } = &record.event
                 && DID_NOT_RUN.contains(&&**outcome)
             {
-                let turn = ran.get(&(record.silo, *call));
-                verdict.require("P4", turn.map_or(at, |(_, ran_at)| at.max(*ran_at)), turn.is_none(), || {
+                let turn = &ran[numbers.at(position).call as usize];
+                verdict.require("P4", turn.map_or(at, |(_, ran_at)| at.max(ran_at)), turn.is_none(), || {
                     let (silo, ran_at) = turn.expect("it is there, or all is well");
                     format!(
                         "call {call:?} of {} ended `{outcome}`, but it ran on {silo} at {ran_at:?}",

@@ -5,9 +5,7 @@
 
 use super::{Checker, Verdict};
 use crate::history::{History, SiloEvent};
-use quark_core::wire::CallId;
-use quark_core::{Instant, SiloId};
-use std::collections::BTreeMap;
+use quark_core::Instant;
 use std::time::Duration;
 
 /// See the module.
@@ -23,11 +21,13 @@ impl Checker for Deadlines {
 
     fn check(&self, history: &History) -> Verdict {
         let mut verdict = Verdict::default();
-        let mut issued: BTreeMap<(SiloId, CallId), Option<Duration>> = BTreeMap::new();
-        for (_, at, record) in history.silo_records() {
+        let numbers = history.numbers();
+        // By call: the time that it had when it was issued, if it has an end.
+        let mut issued: Vec<Option<Duration>> = numbers.of_calls();
+        for (position, at, record) in history.silo_records() {
             match &record.event {
-                SiloEvent::CallIssued { call, deadline, .. } => {
-                    issued.insert((record.silo, *call), left(*deadline, record.local));
+                SiloEvent::CallIssued { deadline, .. } => {
+                    issued[numbers.at(position).call as usize] = left(*deadline, record.local);
                 }
                 SiloEvent::TurnStarted(turn) => {
                     verdict.require("P4", at, record.local < turn.deadline + CLOCK_READ, || {
@@ -36,7 +36,7 @@ impl Checker for Deadlines {
                             record.silo, turn.actor, record.local, turn.deadline
                         )
                     });
-                    let Some(Some(at_issue)) = issued.get(&(turn.caller, turn.call)) else { continue };
+                    let Some(at_issue) = &issued[numbers.at(position).call as usize] else { continue };
                     let now = left(turn.deadline, record.local);
                     let shorter = now.is_some_and(|now| now <= *at_issue + CLOCK_READ);
                     verdict.require("P4", at, shorter, || {

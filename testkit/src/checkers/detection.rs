@@ -27,6 +27,8 @@ impl Default for Detection {
 struct Remote {
     caller: SiloId,
     id: CallId,
+    /// Its number.
+    call: u32,
     host: SiloId,
     started: (usize, Instant),
 }
@@ -41,7 +43,7 @@ impl Checker for Detection {
         let known = Deaths::of(history, silos);
         let mut verdict = Verdict::default();
         let (remotes, ends) = calls(history);
-        for Remote { caller, id, host, started } in remotes {
+        for Remote { caller, id, call, host, started } in remotes {
             let Some(detected) = known.by_all(host, started, silos) else { continue };
             let (from, due) = (detected, detected + self.slack);
             let life = silos.life(caller).expect("it issued a call");
@@ -52,7 +54,7 @@ impl Checker for Detection {
             if due >= history.end() || !able {
                 continue;
             }
-            let ended = ends.get(&(caller, id)).is_some_and(|at| *at <= due);
+            let ended = ends[call as usize].is_some_and(|at| at <= due);
             verdict.require("P7", due, ended, || {
                 format!(
                     "call {id:?} of {caller} ran on {host} since {:?}; all knew at {detected:?} that {host} was \
@@ -65,24 +67,22 @@ impl Checker for Detection {
     }
 }
 
-/// The calls issued here whose turn started elsewhere, and when each call ended.
-fn calls(history: &History) -> (Vec<Remote>, BTreeMap<(SiloId, CallId), Instant>) {
-    let mut issued: BTreeMap<(SiloId, CallId), ()> = BTreeMap::new();
-    let (mut remotes, mut ends) = (Vec::new(), BTreeMap::new());
+/// The calls issued here whose turn started elsewhere; and by number, when each call ended.
+fn calls(history: &History) -> (Vec<Remote>, Vec<Option<Instant>>) {
+    let numbers = history.numbers();
+    let mut issued: Vec<bool> = numbers.of_calls();
+    let (mut remotes, mut ends) = (Vec::new(), numbers.of_calls());
     for (position, at, record) in history.silo_records() {
         match &record.event {
-            SiloEvent::CallIssued { call, .. } => {
-                issued.insert((record.silo, *call), ());
-            }
-            SiloEvent::CallEnded { call, .. } => {
-                ends.insert((record.silo, *call), at);
-            }
+            SiloEvent::CallIssued { .. } => issued[numbers.at(position).call as usize] = true,
+            SiloEvent::CallEnded { .. } => ends[numbers.at(position).call as usize] = Some(at),
             SiloEvent::TurnStarted(turn)
-                if turn.caller != record.silo && issued.contains_key(&(turn.caller, turn.call)) =>
+                if turn.caller != record.silo && issued[numbers.at(position).call as usize] =>
             {
                 remotes.push(Remote {
                     caller: turn.caller,
                     id: turn.call,
+                    call: numbers.at(position).call,
                     host: record.silo,
                     started: (position, at),
                 });

@@ -4,19 +4,19 @@
 //! Looks at what the epilogue wrote down after all was healed; a history without one shows nothing here.
 
 use super::{Checker, Verdict};
-use crate::history::{History, SiloEvent, What, WorldEvent};
+use crate::history::{History, Numbers, SiloEvent, What, WorldEvent};
 use quark_core::{ActorId, Epoch, SiloId, Version};
 use std::collections::BTreeMap;
 
 /// See the module.
 pub struct Durability;
 
-#[derive(Default)]
 struct Known {
-    /// The newest commit that a silo was told of, since the store last failed over.
-    acknowledged: Version,
-    /// The durable activations that have begun and not ended.
-    active: BTreeMap<SiloId, Epoch>,
+    /// By actor: the newest commit that a silo was told of, since the store last failed over. Nothing of an actor that
+    /// was never active, and has no commit.
+    acknowledged: Vec<Option<Version>>,
+    /// By place: the durable activation that has begun there and not ended.
+    active: Vec<Option<Epoch>>,
 }
 
 impl Checker for Durability {
@@ -26,24 +26,30 @@ impl Checker for Durability {
 
     fn check(&self, history: &History) -> Verdict {
         let mut verdict = Verdict::default();
-        let mut actors: BTreeMap<ActorId, Known> = BTreeMap::new();
+        let numbers = history.numbers();
+        let mut known = Known { acknowledged: numbers.of_actors(), active: numbers.of_places() };
         let mut hosts: BTreeMap<ActorId, SiloId> = BTreeMap::new();
-        for record in history.records() {
+        for (position, record) in history.records().iter().enumerate() {
             match &record.what {
-                What::Silo(r) => note(&mut actors, r.silo, &r.event),
+                What::Silo(r) => known.note(numbers, position, &r.event),
                 What::World(WorldEvent::StoreFailedOver) => {
-                    actors.values_mut().for_each(|known| known.acknowledged = Version(0));
+                    known.acknowledged.iter_mut().flatten().for_each(|version| *version = Version(0));
                 }
                 What::World(WorldEvent::DirectorySampled { silo, hosts: hosted, .. }) => {
                     hosts.extend(hosted.iter().map(|actor| (actor.clone(), *silo)));
                 }
                 What::World(WorldEvent::Scanned { actor, version, owner }) => {
-                    let Some(known) = actors.get(actor) else { continue };
-                    verdict.require("P3", record.at, *version >= known.acknowledged, || {
-                        let acknowledged = known.acknowledged;
+                    let number = numbers.number_of(actor);
+                    let Some(acknowledged) = number.and_then(|at| known.acknowledged[at as usize]) else {
+                        continue;
+                    };
+                    verdict.require("P3", record.at, *version >= acknowledged, || {
                         format!("{actor} is stored at version {version}, and {acknowledged} was acknowledged")
                     });
-                    let host = hosts.get(actor).and_then(|silo| Some((*known.active.get(silo)?, *silo)));
+                    let host = hosts.get(actor).and_then(|silo| {
+                        let place = numbers.place_of(*silo, actor)?;
+                        Some((known.active[place as usize]?, *silo))
+                    });
                     verdict.require("P17", record.at, host.is_none() || host == *owner, || {
                         format!("{actor} is active as {host:?}, and its owner row says {owner:?}")
                     });
@@ -61,21 +67,21 @@ impl Checker for Durability {
     }
 }
 
-fn note(actors: &mut BTreeMap<ActorId, Known>, silo: SiloId, event: &SiloEvent) {
-    match event {
-        SiloEvent::Activated { actor, epoch } if *epoch > Epoch(0) => {
-            actors.entry(actor.clone()).or_default().active.insert(silo, *epoch);
-        }
-        SiloEvent::Deactivated { actor, .. } => {
-            if let Some(known) = actors.get_mut(actor) {
-                known.active.remove(&silo);
+impl Known {
+    fn note(&mut self, numbers: &Numbers, position: usize, event: &SiloEvent) {
+        let named = numbers.at(position);
+        match event {
+            SiloEvent::Activated { epoch, .. } if *epoch > Epoch(0) => {
+                self.active[named.place as usize] = Some(*epoch);
+                self.acknowledged[named.actor as usize].get_or_insert(Version(0));
             }
+            SiloEvent::Deactivated { .. } => self.active[named.place as usize] = None,
+            SiloEvent::Committed { version, .. } => {
+                let acknowledged = &mut self.acknowledged[named.actor as usize];
+                *acknowledged = (*acknowledged).max(Some(*version));
+            }
+            _ => {}
         }
-        SiloEvent::Committed { actor, version, .. } => {
-            let known = actors.entry(actor.clone()).or_default();
-            known.acknowledged = known.acknowledged.max(*version);
-        }
-        _ => {}
     }
 }
 

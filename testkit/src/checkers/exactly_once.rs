@@ -5,11 +5,11 @@
 //! in doubt. Keys are remembered for so many calls as the runtime says; after that a repetition may run again. A store that
 //! fails over forgets, and then so does this.
 
-use super::partitions::Partitions;
 use super::{Checker, Verdict};
-use crate::history::{CommitAsked, History, Once, SiloEvent, What, WorldEvent};
+use crate::history::{CommitAsked, History, NOTHING, Numbers, Once, SiloEvent, What, WorldEvent};
 use quark::LetterId;
-use quark_core::{ActorId, Epoch, Instant, SiloId, WriteId};
+use quark_core::wire::IdempotencyKey;
+use quark_core::{Epoch, Instant, SiloId, WriteId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -19,21 +19,28 @@ pub struct ExactlyOnce;
 /// How many keys an actor remembers (`docs/letters.md`).
 const KEYS_KEPT: u64 = 128;
 
-#[derive(Default)]
-struct Books {
-    partitions: Partitions,
+/// As [`Once`], with the sender's number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Effect {
+    Key(IdempotencyKey),
+    Letter { from: u32, id: LetterId },
+}
+
+/// Actors are known by their numbers.
+struct Books<'a> {
+    numbers: &'a Numbers,
     /// Commits that were asked for and matter here.
-    asked: BTreeMap<WriteId, CommitAsked>,
-    /// The last commit that each activation asked for, if it has an effect of this kind.
-    last: BTreeMap<(SiloId, ActorId), WriteId>,
-    /// What has taken effect: by which commit, when, and as the how-manieth of its actor's keys.
-    effects: BTreeMap<(ActorId, Once), (WriteId, Instant, u64)>,
+    asked: BTreeMap<WriteId, &'a CommitAsked>,
+    /// By place: the last commit that the activation there asked for, if it has an effect of this kind.
+    last: Vec<Option<WriteId>>,
+    /// What has taken effect on an actor: by which commit, when, and as the how-manieth of its keys.
+    effects: BTreeMap<(u32, Effect), (WriteId, Instant, u64)>,
     applied: BTreeSet<WriteId>,
-    keyed: BTreeMap<ActorId, u64>,
+    keyed: Vec<u64>,
     /// Receiver and sender → the newest letter taken.
-    newest: BTreeMap<(ActorId, ActorId), LetterId>,
+    newest: BTreeMap<(u32, u32), LetterId>,
     /// Sender and letter: whatever was ever taken, or given up.
-    settled: BTreeSet<(ActorId, LetterId)>,
+    settled: BTreeSet<(u32, LetterId)>,
 }
 
 impl Checker for ExactlyOnce {
@@ -47,17 +54,20 @@ impl Checker for ExactlyOnce {
         if !is_watched {
             return verdict;
         }
-        let mut books = Books::default();
-        for record in history.records() {
+        let mut books = Books::of(history.numbers());
+        for (position, record) in history.records().iter().enumerate() {
             match &record.what {
-                What::Silo(r) => books.silo(r.silo, record.at, &r.event, &mut verdict),
-                What::World(WorldEvent::StoreCommit { partition, write_id, deletes, .. }) => {
-                    books.commit(partition, *write_id, deletes, record.at, &mut verdict);
+                What::Silo(r) => books.silo(r.silo, (position, record.at), &r.event, &mut verdict),
+                What::World(WorldEvent::StoreCommit { write_id, deletes, .. }) => {
+                    let actor = books.numbers.at(position).actor;
+                    if actor != NOTHING {
+                        books.commit(actor, *write_id, deletes, record.at, &mut verdict);
+                    }
                 }
                 What::World(WorldEvent::StoreFailedOver) => {
                     books.effects.clear();
                     books.newest.clear();
-                    books.last.clear();
+                    books.last.fill(None);
                 }
                 What::World(_) | What::Client(_) | What::User(_) => {}
             }
@@ -66,24 +76,41 @@ impl Checker for ExactlyOnce {
     }
 }
 
-impl Books {
-    fn silo(&mut self, silo: SiloId, at: Instant, event: &SiloEvent, verdict: &mut Verdict) {
+impl<'a> Books<'a> {
+    fn of(numbers: &'a Numbers) -> Self {
+        Self {
+            numbers,
+            asked: BTreeMap::new(),
+            last: numbers.of_places(),
+            effects: BTreeMap::new(),
+            applied: BTreeSet::new(),
+            keyed: numbers.of_actors(),
+            newest: BTreeMap::new(),
+            settled: BTreeSet::new(),
+        }
+    }
+
+    fn silo(
+        &mut self,
+        silo: SiloId,
+        (position, at): (usize, Instant),
+        event: &'a SiloEvent,
+        verdict: &mut Verdict,
+    ) {
         match event {
             SiloEvent::CommitAsked(asked) => {
-                let whose = (silo, asked.actor.clone());
-                match asked.once {
-                    Some(_) => self.last.insert(whose, asked.write),
-                    None => self.last.remove(&whose),
-                };
+                let whose = self.numbers.at(position).place as usize;
+                self.last[whose] = asked.once.is_some().then_some(asked.write);
                 if asked.once.is_some() || !asked.withdrawn.is_empty() {
-                    self.asked.insert(asked.write, asked.clone());
+                    self.asked.insert(asked.write, asked);
                 }
             }
             // What is acknowledged has happened.
             SiloEvent::Committed { actor, .. } => {
-                let Some(write) = self.last.remove(&(silo, actor.clone())) else { return };
+                let whose = self.numbers.at(position).place as usize;
+                let Some(write) = self.last[whose].take() else { return };
                 verdict.require("P5", at, self.applied.contains(&write), || {
-                    let once = self.asked.get(&write).and_then(|asked| asked.once.clone());
+                    let once = self.asked.get(&write).and_then(|asked| asked.once.as_ref());
                     format!("{silo} was told that {actor} took {once:?}, and the store has no such commit")
                 });
             }
@@ -93,48 +120,56 @@ impl Books {
 
     fn commit(
         &mut self,
-        partition: &Arc<str>,
+        number: u32,
         write: WriteId,
         deletes: &[Arc<str>],
         at: Instant,
         verdict: &mut Verdict,
     ) {
-        let Some(actor) = self.partitions.actor(partition) else { return };
-        if let Some(asked) = self.asked.get(&write).cloned() {
+        if let Some(asked) = self.asked.get(&write).copied() {
             self.applied.insert(write);
-            self.settled.extend(asked.withdrawn.iter().map(|id| (actor.clone(), *id)));
-            if let Some(once) = asked.once {
-                self.take(&actor, once, write, at, verdict);
+            self.settled.extend(asked.withdrawn.iter().map(|id| (number, *id)));
+            if let Some(once) = &asked.once {
+                self.take(number, once, write, at, verdict);
             }
         }
         for id in deletes.iter().filter_map(|row| letter_of(row)) {
-            let settled = self.settled.contains(&(actor.clone(), id));
-            verdict.require("P5", at, settled, || {
+            verdict.require("P5", at, self.settled.contains(&(number, id)), || {
+                let actor = self.numbers.actor(number);
                 format!("{actor} crossed its letter {id} off, and nobody has taken it")
             });
         }
     }
 
     /// Something takes effect.
-    fn take(&mut self, actor: &ActorId, once: Once, write: WriteId, at: Instant, verdict: &mut Verdict) {
-        let count = self.keyed.entry(actor.clone()).or_default();
-        if matches!(once, Once::Key(_)) {
-            *count += 1;
-        }
-        let before = self.effects.insert((actor.clone(), once.clone()), (write, at, *count));
+    fn take(&mut self, number: u32, once: &Once, write: WriteId, at: Instant, verdict: &mut Verdict) {
+        let actor = self.numbers.actor(number);
+        let count = &mut self.keyed[number as usize];
+        let effect = match once {
+            Once::Key(key) => {
+                *count += 1;
+                Effect::Key(*key)
+            }
+            Once::Letter { from, id } => {
+                let from = self.numbers.number_of(from).expect("who sends letters has a number");
+                Effect::Letter { from, id: *id }
+            }
+        };
+        let before = self.effects.insert((number, effect), (write, at, *count));
         let is_first = before.is_none_or(|(earlier, _, then)| {
-            let forgotten = matches!(once, Once::Key(_)) && *count - then > KEYS_KEPT;
+            let forgotten = matches!(effect, Effect::Key(_)) && *count - then > KEYS_KEPT;
             earlier == write || forgotten
         });
         verdict.require("P5", at, is_first, || {
             format!("{once:?} took effect on {actor} twice, the first time at {:?}", before.map(|b| b.1))
         });
-        if let Once::Letter { from, id } = once {
-            let newest = self.newest.insert((actor.clone(), from.clone()), id);
+        if let Effect::Letter { from, id } = effect {
+            let newest = self.newest.insert((number, from), id);
             // Twice is said above.
             let in_order = newest.is_none_or(|newest| newest <= id);
             verdict.require("P5", at, in_order, || {
-                format!("{actor} took letter {id} of {from} after letter {}", newest.unwrap_or(id))
+                let (from, newest) = (self.numbers.actor(from), newest.unwrap_or(id));
+                format!("{actor} took letter {id} of {from} after letter {newest}")
             });
             self.settled.insert((from, id));
         }

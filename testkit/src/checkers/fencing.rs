@@ -3,9 +3,8 @@
 //!
 //! Needs a history that watched the store ([`crate::recorder::Recorder::of_world`]); without one it examines nothing.
 
-use super::partitions::Partitions;
 use super::{Checker, Verdict};
-use crate::history::{History, SiloEvent, What, WorldEvent};
+use crate::history::{History, NOTHING, SiloEvent, What, WorldEvent};
 use quark_core::{ActorId, Epoch, Instant, Version};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,18 +35,21 @@ impl Checker for Fencing {
         if !is_watched {
             return verdict;
         }
-        let mut partitions: BTreeMap<ActorId, Partition> = BTreeMap::new();
-        let mut names = Partitions::default();
-        for record in history.records() {
+        let numbers = history.numbers();
+        let mut partitions: Vec<Partition> = numbers.of_actors();
+        for (position, record) in history.records().iter().enumerate() {
             match &record.what {
-                What::World(WorldEvent::StoreCommit { by, partition, version, puts, claim, .. }) => {
-                    let Some(actor) = names.actor(partition) else { continue };
-                    let state = partitions.entry(actor.clone()).or_default();
-                    note_commit(&actor, state, *by, *version, puts, *claim, record.at, &mut verdict);
+                What::World(WorldEvent::StoreCommit { by, version, puts, claim, .. }) => {
+                    let number = numbers.at(position).actor;
+                    if number == NOTHING {
+                        continue;
+                    }
+                    let (actor, state) = (numbers.actor(number), &mut partitions[number as usize]);
+                    note_commit(actor, state, *by, *version, puts, *claim, record.at, &mut verdict);
                 }
                 What::Silo(r) => {
                     let SiloEvent::Committed { actor, epoch, version } = &r.event else { continue };
-                    let stored = partitions.get(actor).and_then(|p| p.states.get(version)).copied();
+                    let stored = partitions[numbers.at(position).actor as usize].states.get(version).copied();
                     verdict.require("P3", record.at, stored == Some(*epoch), || {
                         format!(
                             "{} was told that version {version} of {actor} is committed in epoch {epoch}; the \

@@ -4,7 +4,6 @@
 
 use super::{Checker, Verdict};
 use crate::history::{History, SiloEvent};
-use quark_core::{ActorId, SiloId};
 use std::collections::BTreeMap;
 
 /// See the module.
@@ -24,15 +23,15 @@ impl Checker for Fifo {
 
     fn check(&self, history: &History) -> Verdict {
         let mut verdict = Verdict::default();
-        let mut receivers: BTreeMap<(SiloId, ActorId), BTreeMap<u64, Started>> = BTreeMap::new();
-        for (_, at, record) in history.silo_records() {
+        let numbers = history.numbers();
+        // By place: what has started of each sender.
+        let mut receivers: Vec<BTreeMap<u64, Started>> = numbers.of_places();
+        for (position, at, record) in history.silo_records() {
             match &record.event {
-                SiloEvent::Activated { actor, .. } => {
-                    receivers.remove(&(record.silo, actor.clone()));
-                }
+                SiloEvent::Activated { .. } => receivers[numbers.at(position).place as usize].clear(),
                 SiloEvent::TurnStarted(turn) => {
                     let Some((sender, serial)) = turn.order else { continue };
-                    let senders = receivers.entry((record.silo, turn.actor.clone())).or_default();
+                    let senders = &mut receivers[numbers.at(position).place as usize];
                     let started = senders.entry(sender).or_default();
                     let before = if turn.exclusive { started.any } else { started.exclusive };
                     verdict.require("P6", at, serial > before, || {

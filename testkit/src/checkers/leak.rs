@@ -6,7 +6,6 @@ use quark::{SiloStatus, Timers};
 use quark_core::Instant;
 use quark_core::SiloId;
 use quark_core::wire::CallId;
-use std::collections::BTreeMap;
 
 /// See the module.
 pub struct Leaks;
@@ -19,14 +18,16 @@ impl Checker for Leaks {
     fn check(&self, history: &History) -> Verdict {
         let silos = history.silos();
         let mut verdict = Verdict::default();
-        let mut open: BTreeMap<(SiloId, CallId), Instant> = BTreeMap::new();
+        let numbers = history.numbers();
+        // By call: whose it is, and since when it is open.
+        let mut open: Vec<Option<(SiloId, CallId, Instant)>> = numbers.of_calls();
         let mut is_quiet = false;
-        for record in history.records() {
+        for (position, record) in history.records().iter().enumerate() {
             match &record.what {
                 What::World(WorldEvent::Quiet) => {
                     is_quiet = true;
                     verdict.examine();
-                    for ((silo, call), issued_at) in &open {
+                    for (silo, call, issued_at) in open.iter().flatten() {
                         let gone = silos.life(*silo).is_some_and(|life| life.is_gone(record.at));
                         verdict.require("P17", record.at, gone, || {
                             format!("all is quiet, and call {call:?} of {silo} is open since {issued_at:?}")
@@ -53,11 +54,9 @@ impl Checker for Leaks {
                 What::Client(_) | What::User(_) => is_quiet = false,
                 What::Silo(r) => match &r.event {
                     SiloEvent::CallIssued { call, .. } => {
-                        open.insert((r.silo, *call), record.at);
+                        open[numbers.at(position).call as usize] = Some((r.silo, *call, record.at));
                     }
-                    SiloEvent::CallEnded { call, .. } => {
-                        open.remove(&(r.silo, *call));
-                    }
+                    SiloEvent::CallEnded { .. } => open[numbers.at(position).call as usize] = None,
                     _ => {}
                 },
                 What::World(_) => {}

@@ -3,9 +3,7 @@
 use super::{Checker, Verdict};
 use crate::history::{History, SiloEvent, What, WorldEvent};
 use quark::{SiloConfig, SiloStatus};
-use quark_core::wire::CallId;
 use quark_core::{Instant, SiloId};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// See the module.
 pub struct BoundedMemory {
@@ -63,27 +61,27 @@ impl Checker for BoundedMemory {
 
     fn check(&self, history: &History) -> Verdict {
         let mut verdict = Verdict::default();
-        let mut open: BTreeMap<SiloId, BTreeSet<CallId>> = BTreeMap::new();
-        for record in history.records() {
+        let numbers = history.numbers();
+        // By call whether it is open, and by silo how many are.
+        let (mut open, mut pending): (Vec<bool>, Vec<usize>) = (numbers.of_calls(), numbers.of_silos());
+        for (position, record) in history.records().iter().enumerate() {
             match &record.what {
                 What::World(WorldEvent::Sampled { silo, status }) => {
                     self.check_sample(record.at, *silo, status, &mut verdict);
                 }
                 What::Silo(r) => match &r.event {
-                    SiloEvent::CallIssued { call, .. } => {
-                        let calls = open.entry(r.silo).or_default();
-                        calls.insert(*call);
-                        verdict.require("P9", record.at, calls.len() <= self.pending_max, || {
-                            format!(
-                                "{} waits for {} calls, the bound is {}",
-                                r.silo,
-                                calls.len(),
-                                self.pending_max
-                            )
+                    SiloEvent::CallIssued { .. } => {
+                        let named = numbers.at(position);
+                        let calls = &mut pending[named.silo as usize];
+                        *calls += usize::from(!std::mem::replace(&mut open[named.call as usize], true));
+                        verdict.require("P9", record.at, *calls <= self.pending_max, || {
+                            format!("{} waits for {calls} calls, the bound is {}", r.silo, self.pending_max)
                         });
                     }
-                    SiloEvent::CallEnded { call, .. } => {
-                        open.entry(r.silo).or_default().remove(call);
+                    SiloEvent::CallEnded { .. } => {
+                        let named = numbers.at(position);
+                        let was_open = std::mem::take(&mut open[named.call as usize]);
+                        pending[named.silo as usize] -= usize::from(was_open);
                     }
                     _ => {}
                 },

@@ -60,9 +60,9 @@ pub use views::Views;
 pub use write_behind::WriteBehindLoss;
 
 pub(crate) use directory::{Sample, disagreements};
-pub(crate) use partitions::partition_of;
+pub(crate) use partitions::{actor_of as actor_of_partition, partition_of};
 pub(crate) use reminders::standing;
-pub(crate) use silos::Silos;
+pub(crate) use silos::{Life, Silos};
 
 use crate::history::{History, WorldEvent};
 use quark_core::Instant;

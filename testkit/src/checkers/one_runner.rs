@@ -4,21 +4,20 @@
 //! A turn that was suspended when its silo's lease ended may end much later: what counts is the part of it within the
 //! lease. Lease ends are taken as early as the clock's records allow, so that doubt never accuses.
 
-use super::silos::{Life, Silos, Window};
+use super::silos::{Life, Window};
 use super::{Checker, Verdict};
-use crate::history::{History, SiloEvent};
-use quark_core::wire::CallId;
-use quark_core::{ActorId, Instant, SiloId};
-use std::collections::BTreeMap;
+use crate::history::{History, Numbers, SiloEvent};
+use quark_core::Instant;
 use std::time::Duration;
 
 /// See the module.
 pub struct OneRunner;
 
 /// A turn, or all the turns of one activation, from the first start to the last end.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Run {
-    silo: SiloId,
+    /// Its number.
+    silo: u32,
     exclusive: bool,
     start: usize,
     start_at: Instant,
@@ -36,26 +35,27 @@ impl Checker for OneRunner {
     }
 
     fn check(&self, history: &History) -> Verdict {
-        let silos = history.silos();
-        let leases: BTreeMap<SiloId, Vec<Window>> =
-            silos.iter().map(|(silo, life)| (silo, life.leases_true())).collect();
+        let (numbers, lives) = (history.numbers(), history.lives());
+        let leases_of = |life: &Option<&Life>| life.map_or_else(Vec::new, Life::leases_true);
+        let leases: Vec<Vec<Window>> = lives.iter().map(leases_of).collect();
         let mut verdict = Verdict::default();
-        check_starts(history, silos, &mut verdict);
-        let runs = Runs::of(history, silos);
-        for (actor, turns) in &runs.turns {
-            check_overlaps(actor, "turns", turns, &leases, &mut verdict);
+        check_starts(history, &lives, &mut verdict);
+        let runs = Runs::of(history, &lives);
+        let mut overlaps = Overlaps { numbers, leases: &leases, verdict: &mut verdict };
+        for (actor, turns) in (0..).zip(&runs.turns) {
+            overlaps.check(actor, "turns", turns);
         }
-        for (actor, spells) in &runs.spells {
-            check_overlaps(actor, "activations", spells, &leases, &mut verdict);
+        for (actor, spells) in (0..).zip(&runs.spells) {
+            overlaps.check(actor, "activations", spells);
         }
         verdict
     }
 }
 
-fn check_starts(history: &History, silos: &Silos, verdict: &mut Verdict) {
-    for (_, at, record) in history.silo_records() {
+fn check_starts(history: &History, lives: &[Option<&Life>], verdict: &mut Verdict) {
+    for (position, at, record) in history.silo_records() {
         if let SiloEvent::TurnStarted(turn) = &record.event {
-            let life = silos.life(record.silo).expect("it has a record");
+            let life = lives[history.numbers().at(position).silo as usize].expect("it has a record");
             let earlier = Instant(record.local.0.saturating_sub(CLOCK_READ.as_nanos() as u64));
             let leased = life.leased_at(record.local) || life.leased_at(earlier);
             verdict.require("P2", at, leased, || {
@@ -66,52 +66,56 @@ fn check_starts(history: &History, silos: &Silos, verdict: &mut Verdict) {
 }
 
 /// What ran, by actor, in order of starting.
-#[derive(Default)]
 struct Runs {
-    turns: BTreeMap<ActorId, Vec<Run>>,
+    turns: Vec<Vec<Run>>,
     /// Each activation from its first turn to its last: activations of which neither begins before the other's end
     /// have run side by side, also when no two of their turns have.
-    spells: BTreeMap<ActorId, Vec<Run>>,
+    spells: Vec<Vec<Run>>,
+}
+
+/// What is under way at one place.
+#[derive(Default)]
+struct Place {
+    /// Turns that have not ended: call, whether exclusive, and where among the actor's turns. In order of starting.
+    open: Vec<(u32, bool, usize)>,
+    /// Where the present activation is among the actor's.
+    spell: Option<usize>,
 }
 
 impl Runs {
-    fn of(history: &History, silos: &Silos) -> Self {
-        type Turn = (SiloId, ActorId, SiloId, CallId, bool);
-        let mut runs = Self::default();
-        let mut open: BTreeMap<Turn, Vec<usize>> = BTreeMap::new();
-        let mut spell: BTreeMap<(SiloId, ActorId), usize> = BTreeMap::new();
+    fn of(history: &History, lives: &[Option<&Life>]) -> Self {
+        let numbers = history.numbers();
+        let mut runs = Self { turns: numbers.of_actors(), spells: numbers.of_actors() };
+        let mut places: Vec<Place> = numbers.of_places();
         for (position, at, record) in history.silo_records() {
-            let silo = record.silo;
+            let named = numbers.at(position);
             match &record.event {
-                SiloEvent::Activated { actor, .. } => {
-                    spell.remove(&(silo, actor.clone()));
-                }
+                SiloEvent::Activated { .. } => places[named.place as usize].spell = None,
                 SiloEvent::TurnStarted(turn) => {
-                    let (end, end_at) = last_moment(silos.life(silo).expect("it has a record"));
-                    let run =
-                        Run { silo, exclusive: turn.exclusive, start: position, start_at: at, end, end_at };
-                    let turns = runs.turns.entry(turn.actor.clone()).or_default();
-                    turns.push(run.clone());
-                    let key = (silo, turn.actor.clone(), turn.caller, turn.call, turn.exclusive);
-                    open.entry(key).or_default().push(turns.len() - 1);
-                    let spells = runs.spells.entry(turn.actor.clone()).or_default();
-                    let i = *spell.entry((silo, turn.actor.clone())).or_insert_with(|| {
-                        let (end, end_at) = (position, at);
-                        spells.push(Run { exclusive: false, end, end_at, ..run });
+                    let (silo, exclusive) = (named.silo, turn.exclusive);
+                    let (end, end_at) = last_moment(lives[silo as usize].expect("it has a record"));
+                    let run = Run { silo, exclusive, start: position, start_at: at, end, end_at };
+                    let place = &mut places[named.place as usize];
+                    let turns = &mut runs.turns[named.actor as usize];
+                    place.open.push((named.call, exclusive, turns.len()));
+                    turns.push(run);
+                    let spells = &mut runs.spells[named.actor as usize];
+                    let i = *place.spell.get_or_insert_with(|| {
+                        spells.push(Run { exclusive: false, end: position, end_at: at, ..run });
                         spells.len() - 1
                     });
                     extend(spells, i, position, at);
                 }
-                SiloEvent::TurnEnded { actor, caller, call, exclusive, .. } => {
-                    let key = (silo, actor.clone(), *caller, *call, *exclusive);
-                    let started = open.get_mut(&key).filter(|s| !s.is_empty()).map(|s| s.remove(0));
-                    if let (Some(i), Some(turns)) = (started, runs.turns.get_mut(actor)) {
-                        (turns[i].end, turns[i].end_at) = (position, at);
+                SiloEvent::TurnEnded { exclusive, .. } => {
+                    let place = &mut places[named.place as usize];
+                    let is_it =
+                        |(call, kind, _): &(u32, bool, usize)| (*call, *kind) == (named.call, *exclusive);
+                    if let Some(started) = place.open.iter().position(is_it) {
+                        let (_, _, i) = place.open.remove(started);
+                        extend(&mut runs.turns[named.actor as usize], i, position, at);
                     }
-                    if let (Some(i), Some(spells)) =
-                        (spell.get(&(silo, actor.clone())), runs.spells.get_mut(actor))
-                    {
-                        extend(spells, *i, position, at);
+                    if let Some(i) = place.spell {
+                        extend(&mut runs.spells[named.actor as usize], i, position, at);
                     }
                 }
                 _ => {}
@@ -121,8 +125,8 @@ impl Runs {
     }
 }
 
-fn extend(spells: &mut [Run], i: usize, position: usize, at: Instant) {
-    (spells[i].end, spells[i].end_at) = (position, at);
+fn extend(runs: &mut [Run], i: usize, position: usize, at: Instant) {
+    (runs[i].end, runs[i].end_at) = (position, at);
 }
 
 /// When a turn ends of which no end is recorded.
@@ -130,43 +134,46 @@ fn last_moment(life: &Life) -> (usize, Instant) {
     [life.crashed, life.stopped].into_iter().flatten().min().unwrap_or((usize::MAX, Instant::NEVER))
 }
 
-fn check_overlaps(
-    actor: &ActorId,
-    what: &str,
-    runs: &[Run],
-    leases: &BTreeMap<SiloId, Vec<Window>>,
-    verdict: &mut Verdict,
-) {
-    let mut open: Vec<&Run> = Vec::new();
-    for run in runs {
-        verdict.examine();
-        open.retain(|o| {
-            let last_lease = leases.get(&o.silo).and_then(|l| l.last()).map_or(Instant::ZERO, |w| w.until);
-            o.end > run.start && (o.silo == run.silo || last_lease > run.start_at)
-        });
-        for other in &open {
-            let clash = if other.silo == run.silo {
-                other.exclusive || run.exclusive
-            } else {
-                both_leased(other, run, leases)
-            };
-            verdict.require("P2", run.start_at, !clash, || {
-                format!(
-                    "two {what} of {actor} ran at once: on {} since {:?}, on {} since {:?}",
-                    other.silo, other.start_at, run.silo, run.start_at
-                )
-            });
+struct Overlaps<'a> {
+    numbers: &'a Numbers,
+    /// By silo.
+    leases: &'a [Vec<Window>],
+    verdict: &'a mut Verdict,
+}
+
+impl Overlaps<'_> {
+    fn check(&mut self, actor: u32, what: &str, runs: &[Run]) {
+        let last_lease = |run: &Run| self.leases[run.silo as usize].last().map_or(Instant::ZERO, |w| w.until);
+        let mut open: Vec<&Run> = Vec::new();
+        for run in runs {
+            self.verdict.examine();
+            open.retain(|o| o.end > run.start && (o.silo == run.silo || last_lease(o) > run.start_at));
+            for other in &open {
+                let clash = if other.silo == run.silo {
+                    other.exclusive || run.exclusive
+                } else {
+                    both_leased(other, run, self.leases)
+                };
+                self.verdict.require("P2", run.start_at, !clash, || {
+                    let (actor, numbers) = (self.numbers.actor(actor), self.numbers);
+                    let (there, here) = (numbers.silo(other.silo), numbers.silo(run.silo));
+                    format!(
+                        "two {what} of {actor} ran at once: on {there} since {:?}, on {here} since {:?}",
+                        other.start_at, run.start_at
+                    )
+                });
+            }
+            open.push(run);
         }
-        open.push(run);
     }
 }
 
 /// Whether at some moment that both runs span, both silos certainly held their leases.
-fn both_leased(a: &Run, b: &Run, leases: &BTreeMap<SiloId, Vec<Window>>) -> bool {
+fn both_leased(a: &Run, b: &Run, leases: &[Vec<Window>]) -> bool {
     let (from, until) = (a.start_at.max(b.start_at), a.end_at.min(b.end_at));
-    let windows = |run: &Run| leases.get(&run.silo).map_or(&[][..], Vec::as_slice);
-    windows(a).iter().any(|x| {
-        windows(b).iter().any(|y| {
+    let windows = |run: &Run| leases[run.silo as usize].iter();
+    windows(a).any(|x| {
+        windows(b).any(|y| {
             let moment = from.max(x.from).max(y.from);
             moment <= until && moment < x.until && moment < y.until
         })

@@ -19,8 +19,6 @@ struct Actor {
     commits: BTreeMap<Version, (Epoch, SiloId, Instant)>,
     /// Epoch → whose it is.
     epochs: BTreeMap<Epoch, Activation>,
-    /// The activation on each silo, and its epoch.
-    current: BTreeMap<SiloId, (Epoch, usize)>,
 }
 
 impl Checker for OneWriter {
@@ -30,27 +28,27 @@ impl Checker for OneWriter {
 
     fn check(&self, history: &History) -> Verdict {
         let mut verdict = Verdict::default();
-        let mut actors: BTreeMap<ActorId, Actor> = BTreeMap::new();
+        let numbers = history.numbers();
+        let mut actors: Vec<Actor> = numbers.of_actors();
+        // The epoch of the activation at each place.
+        let mut current: Vec<Option<Epoch>> = numbers.of_places();
         for (position, at, record) in history.silo_records() {
-            let silo = record.silo;
+            let (silo, named) = (record.silo, numbers.at(position));
             match &record.event {
                 SiloEvent::Activated { actor, epoch } if *epoch > Epoch(0) => {
-                    let state = actors.entry(actor.clone()).or_default();
-                    state.current.insert(silo, (*epoch, position));
+                    current[named.place as usize] = Some(*epoch);
+                    let state = &mut actors[named.actor as usize];
                     let holder = *state.epochs.entry(*epoch).or_insert((silo, position));
                     verdict.require("P1", at, holder == (silo, position), || {
                         format!("{actor} has epoch {epoch} on {silo}, and had it on {}", holder.0)
                     });
                 }
-                SiloEvent::Deactivated { actor, epoch, .. } => {
-                    let state = actors.entry(actor.clone()).or_default();
-                    if state.current.get(&silo).is_some_and(|(current, _)| current == epoch) {
-                        state.current.remove(&silo);
-                    }
+                SiloEvent::Deactivated { epoch, .. } => {
+                    current[named.place as usize].take_if(|current| *current == *epoch);
                 }
                 SiloEvent::Committed { actor, epoch, version } => {
-                    let state = actors.entry(actor.clone()).or_default();
-                    let holds = state.current.get(&silo).is_some_and(|(current, _)| current == epoch);
+                    let state = &mut actors[named.actor as usize];
+                    let holds = current[named.place as usize] == Some(*epoch);
                     verdict.require("P1", at, holds, || {
                         format!("{actor} committed in epoch {epoch} on {silo}, which has no such activation")
                     });
@@ -63,8 +61,8 @@ impl Checker for OneWriter {
                 _ => {}
             }
         }
-        for (actor, state) in &actors {
-            check_versions(actor, state, &mut verdict);
+        for (number, state) in (0..).zip(&actors) {
+            check_versions(numbers.actor(number), state, &mut verdict);
         }
         verdict
     }

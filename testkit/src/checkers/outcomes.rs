@@ -8,7 +8,6 @@ use super::{Checker, Verdict};
 use crate::history::{History, SiloEvent};
 use quark_core::wire::CallId;
 use quark_core::{ActorId, Instant, SiloId};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// See the module.
@@ -26,8 +25,12 @@ impl Default for Outcomes {
     }
 }
 
-struct Call {
-    actor: ActorId,
+struct Call<'a> {
+    silo: SiloId,
+    /// The silo's number.
+    number: u32,
+    id: CallId,
+    actor: &'a ActorId,
     deadline: Instant,
     issued_at: Instant,
     /// When it ended: true and local time.
@@ -40,11 +43,12 @@ impl Checker for Outcomes {
     }
 
     fn check(&self, history: &History) -> Verdict {
-        let silos = history.silos();
+        let lives = history.lives();
         let mut verdict = Verdict::default();
         let calls = pair_up(history, &mut verdict);
-        for ((silo, id), call) in &calls {
-            let life = silos.life(*silo).expect("it has a record");
+        for call in &calls {
+            let Call { silo, number, id, .. } = call;
+            let life = lives[*number as usize].expect("it has a record");
             verdict.examine();
             match call.ended {
                 Some((at, local)) => {
@@ -74,7 +78,7 @@ impl Checker for Outcomes {
 
 impl Outcomes {
     /// The latest local time at which this call may end, when it had to be waited for until `at`.
-    fn due(&self, life: &Life, call: &Call, at: Instant) -> Instant {
+    fn due(&self, life: &Life, call: &Call<'_>, at: Instant) -> Instant {
         let from = life.true_time(call.deadline).0;
         let slack = self.slack * life.slowest_within(from, at) / 1000;
         let due = call.deadline + TICK + slack;
@@ -93,20 +97,33 @@ impl Outcomes {
     }
 }
 
-/// Issues and ends, matched. A number that is issued twice, or ends twice or unissued, is a violation.
-fn pair_up(history: &History, verdict: &mut Verdict) -> BTreeMap<(SiloId, CallId), Call> {
-    let mut calls: BTreeMap<(SiloId, CallId), Call> = BTreeMap::new();
-    for (_, at, record) in history.silo_records() {
+/// Issues and ends, matched, in the order of issue. A number that is issued twice, or ends twice or unissued, is a violation.
+fn pair_up<'a>(history: &'a History, verdict: &mut Verdict) -> Vec<Call<'a>> {
+    let numbers = history.numbers();
+    let mut calls: Vec<Call<'_>> = Vec::new();
+    // By the number of a call, where it is in the list.
+    let mut issued: Vec<Option<usize>> = numbers.of_calls();
+    for (position, at, record) in history.silo_records() {
         match &record.event {
             SiloEvent::CallIssued { call, actor, deadline } => {
-                let state = Call { actor: actor.clone(), deadline: *deadline, issued_at: at, ended: None };
-                let twin = calls.insert((record.silo, *call), state);
+                let (silo, number, id) = (record.silo, numbers.at(position).silo, *call);
+                let deadline = *deadline;
+                let state = Call { silo, number, id, actor, deadline, issued_at: at, ended: None };
+                let at_issue = &mut issued[numbers.at(position).call as usize];
+                let twin = *at_issue;
                 verdict.require("P4", at, twin.is_none(), || {
                     format!("call number {call:?} of {} was used twice", record.silo)
                 });
+                match twin {
+                    Some(twin) => calls[twin] = state,
+                    None => {
+                        *at_issue = Some(calls.len());
+                        calls.push(state);
+                    }
+                }
             }
             SiloEvent::CallEnded { call, outcome, .. } => {
-                let state = calls.get_mut(&(record.silo, *call));
+                let state = issued[numbers.at(position).call as usize].map(|at| &mut calls[at]);
                 let first = state.as_ref().is_some_and(|c| c.ended.is_none());
                 verdict.require("P4", at, first, || {
                     let how = if state.is_some() { "again" } else { "without having been issued" };

@@ -21,7 +21,7 @@ impl Partitions {
 }
 
 /// The actor whose partition this is: `a<tenant length>.<kind length>/<tenant><kind>/<key>`.
-fn actor_of(partition: &str) -> Option<ActorId> {
+pub(crate) fn actor_of(partition: &str) -> Option<ActorId> {
     let (lengths, text) = partition.strip_prefix('a')?.split_once('/')?;
     let (tenant_length, kind_length) = lengths.split_once('.')?;
     let (tenant_length, kind_length): (usize, usize) =

@@ -5,7 +5,6 @@ use super::{Checker, Verdict};
 use crate::history::{History, SiloEvent};
 use quark_core::view::{Status, View};
 use quark_core::{Instant, SiloId};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// See the module.
@@ -18,22 +17,26 @@ impl Checker for Placement {
 
     fn check(&self, history: &History) -> Verdict {
         let mut verdict = Verdict::default();
-        let mut views: BTreeMap<SiloId, Arc<View>> = BTreeMap::new();
+        let numbers = history.numbers();
+        // By silo.
+        let mut views: Vec<Option<&Arc<View>>> = numbers.of_silos();
         // Until when a dead incarnation's last lease may run, by the first view anywhere that said that it is dead.
-        let mut ends: BTreeMap<SiloId, Instant> = BTreeMap::new();
-        let mut heard_of: BTreeMap<SiloId, ()> = BTreeMap::new();
-        for (_, at, record) in history.silo_records() {
-            heard_of.insert(record.silo, ());
+        let mut ends: Vec<Option<Instant>> = numbers.of_silos();
+        let mut is_heard_of: Vec<bool> = numbers.of_silos();
+        for (position, at, record) in history.silo_records() {
+            let number = numbers.at(position).silo as usize;
+            is_heard_of[number] = true;
             match &record.event {
                 SiloEvent::ViewInstalled { view } => {
-                    for dead in heard_of.keys().filter(|silo| view.is_dead(**silo)) {
+                    let dead = |(other, silo): &(usize, SiloId)| is_heard_of[*other] && view.is_dead(*silo);
+                    for (other, dead) in numbers.silos().enumerate().filter(dead) {
                         let grace = view.named(dead.name).map_or_else(Default::default, |m| m.grace);
-                        ends.entry(*dead).or_insert(at + grace);
+                        ends[other].get_or_insert(at + grace);
                     }
-                    views.insert(record.silo, view.clone());
+                    views[number] = Some(view);
                 }
                 SiloEvent::Placed { actor, on } => {
-                    let view = views.get(&record.silo).cloned().unwrap_or_default();
+                    let view = views[number].cloned().unwrap_or_default();
                     let status = view.member(*on).map(|m| m.status);
                     // The last silo may keep its own actors while it drains: there is nowhere else.
                     let alone = *on == record.silo && status.is_some() && view.active().next().is_none();
@@ -45,7 +48,7 @@ impl Checker for Placement {
                     });
                 }
                 SiloEvent::TurnStarted(turn) => {
-                    let end = ends.get(&record.silo).copied().unwrap_or(Instant::NEVER);
+                    let end = ends[number].unwrap_or(Instant::NEVER);
                     verdict.require("P2", at, at <= end, || {
                         format!(
                             "{} started a turn of {}; it was known dead, and its grace ended at {end:?}",

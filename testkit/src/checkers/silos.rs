@@ -45,17 +45,16 @@ impl Silos {
         for (position, record) in records.iter().enumerate() {
             match &record.what {
                 What::Silo(r) => {
-                    let is_new = !silos.0.contains_key(&r.silo);
-                    if is_new {
-                        let elder = silos.0.keys().rfind(|s| s.name == r.silo.name && **s < r.silo);
-                        superseded.extend(elder.map(|elder| (*elder, position, record.at)));
-                    }
-                    let life = silos.0.entry(r.silo).or_default();
-                    if is_new {
-                        life.first = position;
-                        // The next process of a slow node is as slow.
-                        life.slow.extend(slow.get(&r.silo.name));
-                    }
+                    let life = match silos.0.get_mut(&r.silo) {
+                        Some(life) => life,
+                        None => {
+                            let elder = silos.0.keys().rfind(|s| s.name == r.silo.name && **s < r.silo);
+                            superseded.extend(elder.map(|elder| (*elder, position, record.at)));
+                            // The next process of a slow node is as slow.
+                            let slow = slow.get(&r.silo.name).copied().into_iter().collect();
+                            silos.0.entry(r.silo).or_insert(Life { first: position, slow, ..Life::default() })
+                        }
+                    };
                     life.last = position;
                     life.clock.push((r.local.0, record.at.0));
                     life.note(position, record.at, r.local, &r.event);

@@ -7,13 +7,11 @@
 //! Source of the idea: the version oracle of openraft's simulation tests. A workload whose own answers carry versions has the
 //! same in [`super::VersionOracle`].
 
-use super::partitions::Partitions;
-use super::silos::Silos;
+use super::silos::Life;
 use super::{Checker, Verdict};
-use crate::history::{History, SiloEvent, SiloRecord, TurnStarted, What, WorldEvent};
-use quark_core::{ActorId, Instant, SiloId, Version, WriteId};
+use crate::history::{History, NOTHING, Numbers, SiloEvent, SiloRecord, TurnStarted, What, WorldEvent};
+use quark_core::{Instant, SiloId, Version, WriteId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// See the module.
 pub struct Versions;
@@ -26,14 +24,16 @@ struct Chain {
     last: Version,
     /// The newest version that a turn has answered from.
     answered: Version,
-    /// What the activation on each silo has seen.
-    seen: BTreeMap<SiloId, Version>,
+    /// Whether the store, or a turn, has had any version of it.
+    is_known: bool,
 }
 
-#[derive(Default)]
-struct Chains {
-    partitions: Partitions,
-    actors: BTreeMap<ActorId, Chain>,
+struct Chains<'a> {
+    numbers: &'a Numbers,
+    /// By actor.
+    actors: Vec<Chain>,
+    /// By place: what the activation there has seen.
+    seen: Vec<Option<Version>>,
     /// Commits that were asked for: what they rest on.
     asked: BTreeMap<WriteId, Version>,
 }
@@ -49,16 +49,25 @@ impl Checker for Versions {
         if !is_watched {
             return verdict;
         }
-        let silos = history.silos();
-        let mut chains = Chains::default();
-        for record in history.records() {
+        let lives = history.lives();
+        let numbers = history.numbers();
+        let mut chains = Chains {
+            numbers,
+            actors: numbers.of_actors(),
+            seen: numbers.of_places(),
+            asked: BTreeMap::new(),
+        };
+        for (position, record) in history.records().iter().enumerate() {
             match &record.what {
-                What::World(WorldEvent::StoreCommit { partition, version, write_id, .. }) => {
-                    chains.commit(partition, *version, *write_id, record.at, &mut verdict);
+                What::World(WorldEvent::StoreCommit { version, write_id, .. }) => {
+                    let actor = numbers.at(position).actor;
+                    if actor != NOTHING {
+                        chains.commit(actor, *version, *write_id, record.at, &mut verdict);
+                    }
                 }
                 // What was answered from may be gone.
                 What::World(WorldEvent::StoreFailedOver) => chains.forget(),
-                What::Silo(r) => chains.silo(r, record.at, silos, &mut verdict),
+                What::Silo(r) => chains.silo(r, (position, record.at), &lives, &mut verdict),
                 What::World(_) | What::Client(_) | What::User(_) => {}
             }
         }
@@ -66,17 +75,10 @@ impl Checker for Versions {
     }
 }
 
-impl Chains {
-    fn commit(
-        &mut self,
-        partition: &Arc<str>,
-        version: Version,
-        write: WriteId,
-        at: Instant,
-        verdict: &mut Verdict,
-    ) {
-        let Some(actor) = self.partitions.actor(partition) else { return };
-        let chain = self.actors.entry(actor.clone()).or_default();
+impl Chains<'_> {
+    fn commit(&mut self, number: u32, version: Version, write: WriteId, at: Instant, verdict: &mut Verdict) {
+        let (actor, chain) = (self.numbers.actor(number), &mut self.actors[number as usize]);
+        chain.is_known = true;
         verdict.require("P1", at, chain.written.insert(version), || {
             format!("version {version} of {actor} was written twice")
         });
@@ -90,45 +92,56 @@ impl Chains {
 
     fn forget(&mut self) {
         self.asked.clear();
-        for chain in self.actors.values_mut() {
+        for chain in &mut self.actors {
             (chain.last, chain.answered) = (Version(0), Version(0));
-            chain.seen.clear();
         }
+        self.seen.fill(None);
     }
 
-    fn silo(&mut self, record: &SiloRecord, at: Instant, silos: &Silos, verdict: &mut Verdict) {
-        let silo = record.silo;
+    fn silo(
+        &mut self,
+        record: &SiloRecord,
+        (position, at): (usize, Instant),
+        lives: &[Option<&Life>],
+        verdict: &mut Verdict,
+    ) {
+        let (silo, named) = (record.silo, self.numbers.at(position));
         match &record.event {
             SiloEvent::CommitAsked(asked) => {
                 self.asked.insert(asked.write, asked.after);
             }
             SiloEvent::TurnStarted(turn) if turn.version > Version(0) => {
-                let leased = silos.life(silo).is_some_and(|life| life.leased_at(record.local));
-                self.begin(silo, turn, leased, at, verdict);
+                let leased = lives[named.silo as usize].is_some_and(|life| life.leased_at(record.local));
+                self.begin(silo, turn, (position, leased), at, verdict);
             }
-            SiloEvent::Committed { actor, version, .. } => {
-                if let Some(chain) = self.actors.get_mut(actor) {
-                    chain.seen.insert(silo, *version);
+            SiloEvent::Committed { version, .. } => {
+                if self.actors[named.actor as usize].is_known {
+                    self.seen[named.place as usize] = Some(*version);
                 }
             }
-            SiloEvent::TurnEnded { actor, .. } => {
-                let Some(chain) = self.actors.get_mut(actor) else { return };
-                if let Some(seen) = chain.seen.get(&silo) {
-                    chain.answered = chain.answered.max(*seen);
+            SiloEvent::TurnEnded { .. } => {
+                if let Some(seen) = self.seen[named.place as usize] {
+                    let chain = &mut self.actors[named.actor as usize];
+                    chain.answered = chain.answered.max(seen);
                 }
             }
-            SiloEvent::Deactivated { actor, .. } => {
-                if let Some(chain) = self.actors.get_mut(actor) {
-                    chain.seen.remove(&silo);
-                }
-            }
+            SiloEvent::Deactivated { .. } => self.seen[named.place as usize] = None,
             _ => {}
         }
     }
 
-    fn begin(&mut self, silo: SiloId, turn: &TurnStarted, leased: bool, at: Instant, verdict: &mut Verdict) {
+    fn begin(
+        &mut self,
+        silo: SiloId,
+        turn: &TurnStarted,
+        (position, leased): (usize, bool),
+        at: Instant,
+        verdict: &mut Verdict,
+    ) {
         let (actor, version) = (&turn.actor, turn.version);
-        let chain = self.actors.entry(actor.clone()).or_default();
+        let named = self.numbers.at(position);
+        let chain = &mut self.actors[named.actor as usize];
+        chain.is_known = true;
         verdict.require("P3", at, chain.written.contains(&version), || {
             format!("a turn of {actor} on {silo} has seen version {version}, which nobody wrote")
         });
@@ -141,7 +154,7 @@ impl Chains {
                 )
             });
         }
-        chain.seen.insert(silo, version);
+        self.seen[named.place as usize] = Some(version);
     }
 }
 

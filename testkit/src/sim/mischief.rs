@@ -3,6 +3,7 @@
 use super::SimCluster;
 use super::effects::Counts;
 use crate::imps::{Idler, Imp};
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use quark::{CallError, Client, Failure, Silo};
 use quark_chaos::{Fault, Meter};
@@ -20,6 +21,8 @@ pub(super) struct Mischief {
 
 /// How long a call of an imp waits.
 const DEADLINE: Duration = Duration::from_secs(3);
+/// What huge messages are made of: not a value that would have to be written byte by byte.
+static ZEROS: [u8; 8 << 20] = [0; 8 << 20];
 /// Among how many actors they choose.
 const ACTORS: u64 = 32;
 
@@ -46,7 +49,10 @@ impl Mischief {
             Fault::HugeMessage { bytes } => {
                 self.call_from_a_silo(move |client, _, number, counts| async move {
                     let idler = client.actor::<Idler>(&format!("huge-{}", number % ACTORS));
-                    let _ = idler.swallow(vec![0; bytes as usize]).deadline(DEADLINE).await;
+                    let much = ZEROS
+                        .get(..bytes as usize)
+                        .map_or_else(|| vec![0; bytes as usize].into(), Bytes::from_static);
+                    let _ = idler.swallow(much).deadline(DEADLINE).await;
                     counts.add(Meter::HugeCalls, 1);
                 })
             }

@@ -201,8 +201,8 @@ impl Membership {
         }
         let view = self.view.clone();
         for target in self.targets.values_mut() {
-            let holder = view.member(target.id).is_some_and(|m| super::table::holds_lease(m.status));
-            if target.ballot_at.is_none() && holder && target.is_leaseless(now, &self.config) {
+            let is_holder = || view.member(target.id).is_some_and(|m| super::table::holds_lease(m.status));
+            if target.ballot_at.is_none() && target.is_leaseless(now, &self.config) && is_holder() {
                 crate::reached!("membership.leaseless.suspected");
                 target.suspect(now);
             }
@@ -365,7 +365,7 @@ impl Membership {
     fn tidy(&mut self, now: Instant, out: &mut Vec<Action>) {
         let Some(table) = self.table.clone() else { return };
         let abandoned: Vec<SiloId> =
-            self.targets.keys().copied().filter(|id| self.has_abandoned_its_join(now, *id)).collect();
+            self.targets.values().filter(|t| self.has_abandoned_its_join(now, t)).map(|t| t.id).collect();
         let long_dead =
             |(_, sight): &(&SiloId, &Sight)| sight.dead && now.since(sight.first) >= self.config.dead_kept;
         let first = table.holders().next().is_some_and(|row| row.id == self.me);

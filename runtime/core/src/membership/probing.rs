@@ -181,8 +181,8 @@ impl Membership {
     }
 
     fn target_deadline(&self, target: &Target) -> Instant {
-        let joining = !self.view.member(target.id).is_some_and(|m| holds_lease(m.status));
-        target.next_deadline(joining, &self.config)
+        let is_joining = || !self.view.member(target.id).is_some_and(|m| holds_lease(m.status));
+        target.next_deadline(is_joining, &self.config)
     }
 
     pub(super) fn tick_probes(&mut self, now: Instant, out: &mut Vec<Action>) {
@@ -315,10 +315,9 @@ impl Membership {
     }
 
     /// Whether a joining silo has been silent for so long that it will not come.
-    pub(super) fn has_abandoned_its_join(&self, now: Instant, id: SiloId) -> bool {
-        let joining = self.view.member(id).is_some_and(|m| m.status == Status::Joining);
-        let target = self.targets.get(&id);
-        joining && target.is_some_and(|t| now.since(t.contact) >= self.config.join_abandoned_after)
+    pub(super) fn has_abandoned_its_join(&self, now: Instant, target: &Target) -> bool {
+        now.since(target.contact) >= self.config.join_abandoned_after
+            && self.view.member(target.id).is_some_and(|m| m.status == Status::Joining)
     }
 }
 

@@ -205,8 +205,9 @@ impl Target {
         self.ballot_at = Some(now + RETRY_DELAY * self.ballots_lost.min(RETRY_DELAYS_MAX));
     }
 
-    /// When something is due here. Of a joining silo, others are not asked.
-    pub(super) fn next_deadline(&self, joining: bool, config: &Config) -> Instant {
+    /// When something is due here. Of a joining silo, others are not asked; whether it is one is looked up only if it matters,
+    /// for this is asked at every message.
+    pub(super) fn next_deadline(&self, is_joining: impl FnOnce() -> bool, config: &Config) -> Instant {
         let probe = match self.probe {
             Some(probe) if !probe.late => probe.sent + config.watch_after,
             Some(probe) => probe.sent + config.probe_timeout,
@@ -217,7 +218,7 @@ impl Target {
             _ => Instant::NEVER,
         };
         let silent_long_enough = match self.indirect {
-            Indirect::NotAsked if !joining && self.misses >= config.misses_max => {
+            Indirect::NotAsked if self.misses >= config.misses_max && !is_joining() => {
                 self.contact + config.silence_min
             }
             _ => Instant::NEVER,
