@@ -67,7 +67,7 @@ pub enum StaleCase {
         /// The planted bug.
         mutant: String,
         /// How it should fail.
-        failed: Failure,
+        failed: Box<Failure>,
         /// Its story.
         story: String,
         /// Its seed.
@@ -153,7 +153,7 @@ impl NamedCase {
         Err(StaleCase::Harmless {
             name: name.to_owned(),
             mutant: mutant.clone(),
-            failed: self.failed.clone(),
+            failed: Box::new(self.failed.clone()),
             story: self.case.story.clone(),
             seed: self.case.seed,
         })

@@ -114,10 +114,8 @@ impl Chains<'_> {
                 let leased = lives[named.silo as usize].is_some_and(|life| life.leased_at(record.local));
                 self.begin(silo, turn, (position, leased), at, verdict);
             }
-            SiloEvent::Committed { version, .. } => {
-                if self.actors[named.actor as usize].is_known {
-                    self.seen[named.place as usize] = Some(*version);
-                }
+            SiloEvent::Committed { version, .. } if self.actors[named.actor as usize].is_known => {
+                self.seen[named.place as usize] = Some(*version);
             }
             SiloEvent::TurnEnded { .. } => {
                 if let Some(seen) = self.seen[named.place as usize] {

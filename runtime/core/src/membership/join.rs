@@ -76,7 +76,7 @@ pub fn reserve(
         });
         row.elders = elder.tenures().map(|t| Tenure { left: t.left.or(Some(THIS)), ..t }).collect();
         // There is no room for more: of what came before, only the beginning is kept.
-        let blurred = row.elders.drain(row.elders.len().min(ELDERS_KEPT)..).last();
+        let blurred = row.elders.drain(row.elders.len().min(ELDERS_KEPT)..).next_back();
         row.before = elder.before.or(blurred.map(|tenure| tenure.since));
     }
     change.puts.push(Row::Silo(row));
