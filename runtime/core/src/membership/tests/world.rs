@@ -72,6 +72,8 @@ pub enum StoreMode {
     LateCommits(Time),
     /// Everything is done, nothing comes back.
     AnswersLost,
+    /// Whoever reads the table gets no answer; the rest is fine.
+    TablesLost,
 }
 
 #[derive(Clone, Hash)]
@@ -421,7 +423,7 @@ impl World {
     fn ask_store(&mut self, at: usize, id: SiloId, action: Action) {
         let due = self.now + self.delay();
         match (self.nodes[at].mode, &action) {
-            (StoreMode::Silent, _) => {}
+            (StoreMode::Silent, _) | (StoreMode::TablesLost, Action::ReadTable { .. }) => {}
             (StoreMode::Refusing, _) => {
                 let input = answer(&action, |_| Err(StoreFault::Unavailable("dark".into())));
                 self.schedule(due, Event::Answer { to: at, id, input });
