@@ -33,7 +33,9 @@ impl Fault {
 impl PlannedFault {
     /// Smaller variants: shorter ones first, then those of its fault. One that never ends is made to end.
     pub fn shrinks(&self, nodes: &[&str]) -> Vec<PlannedFault> {
-        let shorter = |lasts| PlannedFault { lasts: Some(lasts), ..self.clone() };
+        // In whole microseconds, as plans are written: what is read back has to be what was told.
+        let whole = |lasts: Duration| Duration::from_micros(lasts.as_micros() as u64);
+        let shorter = |lasts| PlannedFault { lasts: Some(whole(lasts)), ..self.clone() };
         let mut found = match self.lasts {
             _ if self.fault.kind().is_momentary() => Vec::new(),
             Some(lasts) if lasts > SHORTEST => vec![shorter(lasts / 2), shorter(lasts / 4 * 3)],
