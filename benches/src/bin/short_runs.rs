@@ -6,7 +6,8 @@
 //!
 //! - *told*: once, every checker reading the history: what a search over seeds does.
 //! - *told twice*: as `quark sim run` does, the second time for its hash alone.
-//! - *checkers*: every checker once more on the history of some of these runs, by name.
+//! - *checkers*: all of them on the histories of some of these runs, in the processor's time; and one by one in real time, of
+//!   which only the proportions count.
 //!
 //! `short_runs [--story NAME] [--seeds A..B] [--rounds N] [--once] [--json]`; with `--once` each seed is told once and
 //! nothing is printed but one line: what a profiler wants to see.
@@ -15,7 +16,7 @@ use quark_bench::processor;
 use quark_scenarios::cli::parse_seeds;
 use quark_scenarios::stories;
 use quark_testkit::case::Case;
-use quark_testkit::checkers::always_on;
+use quark_testkit::checkers::{always_on, check_all};
 use quark_testkit::history::History;
 use quark_testkit::runner::{self, Report};
 use quark_testkit::story::Scenario;
@@ -143,7 +144,9 @@ impl Round {
 
 /// What the checkers cost.
 struct Checkers {
-    /// Processor time of each by name, and of the index that they share.
+    /// Processor time of all together.
+    processor_ns: u64,
+    /// Real time of each by name, and of the index that they share.
     ns: BTreeMap<String, u64>,
     runs: u64,
     records: u64,
@@ -151,23 +154,28 @@ struct Checkers {
 
 impl Checkers {
     fn run_ms(&self) -> f64 {
-        self.ns.values().sum::<u64>() as f64 / 1e6 / self.runs.max(1) as f64
+        self.processor_ns as f64 / 1e6 / self.runs.max(1) as f64
     }
 }
 
 fn checkers(story: &Scenario, seeds: Range<u64>) -> Checkers {
-    let mut costs = Checkers { ns: BTreeMap::new(), runs: 0, records: 0 };
+    let mut costs = Checkers { processor_ns: 0, ns: BTreeMap::new(), runs: 0, records: 0 };
     for seed in seeds.step_by(CHECKED_EVERY) {
         let told = runner::tell_in_full(story, &Case::of(story.name, seed), None);
         let history = &told.history;
         costs.runs += 1;
         costs.records += history.records().len() as u64;
         let mut note = |name: &str, work: &mut dyn FnMut() -> Duration| {
-            // The kernel counts a thread's time too coarsely for this: real time, and the best of a few.
+            // The kernel counts a thread's time too coarsely for one of them: the best of a few.
             let took = (0..TRIES).map(|_| work()).min().unwrap_or_default();
             *costs.ns.entry(name.to_owned()).or_default() += took.as_nanos() as u64;
         };
         let fresh = || History::new(told.history.records().to_vec(), told.history.dropped());
+        // Each has an index of its own to make, as after a run.
+        let histories: Vec<History> = (0..TRIES).map(|_| fresh()).collect();
+        let before = processor::of_first_thread();
+        histories.iter().for_each(|history| drop(check_all(history, &always_on())));
+        costs.processor_ns += (processor::of_first_thread() - before) / TRIES as u64;
         note("(index)", &mut || {
             let history = fresh();
             timed(|| assert!(history.world_events().next().is_some(), "a run has a world"))
@@ -211,7 +219,10 @@ fn print_text(story: &Scenario, told: &Round, twice: &Round, checkers: &Checkers
     let mut by_cost: Vec<_> = checkers.ns.iter().collect();
     by_cost.sort_by_key(|(_, ns)| std::cmp::Reverse(**ns));
     for (name, ns) in by_cost {
-        println!("  {name:<18}{:>8.0} us", *ns as f64 / 1e3 / checkers.runs.max(1) as f64);
+        println!(
+            "  {name:<18}{:>8.1} % of them",
+            100.0 * *ns as f64 / checkers.ns.values().sum::<u64>() as f64
+        );
     }
 }
 
