@@ -41,6 +41,7 @@ const FILES: &[(&str, &str)] = &[
     ("pressure-cycle", include_str!("../seeds/pressure-cycle.toml")),
     ("redis-failover-loses-writes", include_str!("../seeds/redis-failover-loses-writes.toml")),
     ("redis-failover-rewinds-members", include_str!("../seeds/redis-failover-rewinds-members.toml")),
+    ("short-swarm", include_str!("../seeds/short-swarm.toml")),
     ("sixty-silos", include_str!("../seeds/sixty-silos.toml")),
     ("stale-routes", include_str!("../seeds/stale-routes.toml")),
     ("swarm", include_str!("../seeds/swarm.toml")),

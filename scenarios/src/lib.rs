@@ -24,6 +24,7 @@ pub mod travel;
 pub mod vault;
 mod verdict;
 pub mod views;
+pub mod visits;
 pub mod whims;
 pub mod workload;
 

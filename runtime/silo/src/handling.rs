@@ -38,20 +38,8 @@ pub(crate) async fn execute(
     message: Message,
     access: Access,
 ) -> After {
-    if !kernel.lease_proven().await {
-        kernel.finish(&message, Ended::Bounced);
-        return After::Discard("silo stopped");
-    }
-    if is_save(&message) {
-        return Box::pin(kernel.save_in_turn(activation)).await;
-    }
-    if kernel.env.clock.now() >= message.deadline && !mutant!("m23") {
-        reached!("turns.deadline_before_run");
-        kernel.finish(&message, Failure::DeadlineBeforeRun.into());
-        if let Some(timer) = &message.tick {
-            kernel.put_off(activation, timer);
-        }
-        return After::Keep;
+    if let Some(after) = unfit(kernel, activation, &message).await {
+        return after;
     }
     // What has to commit at its end fails alone: what was acknowledged before it is in the store by then.
     let commits = message.idempotency.is_some() || errands::commits_alone(message.method);
@@ -59,18 +47,25 @@ pub(crate) async fn execute(
     if access == Access::Exclusive
         && activation.unsaved.is_dirty()
         && (commits || activation.unsaved.is_overdue(kernel.env.clock.now()))
-        && let Err(error) = Box::pin(kernel.save_behind(activation)).await
-        && (commits || error.is_fenced())
     {
-        reached!("turns.not_saved_before");
-        if error.is_fenced() {
-            kernel.finish(&message, Ended::Bounced);
-            return After::Discard("another activation is newer");
+        if let Err(error) = Box::pin(kernel.save_behind(activation)).await
+            && (commits || error.is_fenced())
+        {
+            reached!("turns.not_saved_before");
+            if error.is_fenced() {
+                kernel.finish(&message, Ended::Bounced);
+                return After::Discard("another activation is newer");
+            }
+            let owed = error.into_failure(&activation.id);
+            let reason = format!("it has not taken what was acknowledged before: {owed}");
+            kernel.finish(&message, Failure::StoreUnavailable { reason }.into());
+            return After::Keep;
         }
-        let owed = error.into_failure(&activation.id);
-        let reason = format!("it has not taken what was acknowledged before: {owed}");
-        kernel.finish(&message, Failure::StoreUnavailable { reason }.into());
-        return After::Keep;
+        // The store took its time: neither the lease nor the deadline is what it was.
+        if let Some(after) = unfit(kernel, activation, &message).await {
+            reached!("turns.too_late_after_a_save");
+            return after;
+        }
     }
     let (ended, after) = if is_errand(message.method) {
         errands::run(kernel, activation, &message).await
@@ -83,6 +78,26 @@ pub(crate) async fn execute(
         kernel.tick_ended(activation, timer);
     }
     after
+}
+
+/// Ends a message that must not run now: without a lease, or past its deadline. One that only asks to save runs here, too.
+async fn unfit(kernel: &Arc<Kernel>, activation: &Arc<Activation>, message: &Message) -> Option<After> {
+    if !kernel.lease_proven().await {
+        kernel.finish(message, Ended::Bounced);
+        return Some(After::Discard("silo stopped"));
+    }
+    if is_save(message) {
+        return Some(Box::pin(kernel.save_in_turn(activation)).await);
+    }
+    if kernel.env.clock.now() >= message.deadline && !mutant!("m23") {
+        reached!("turns.deadline_before_run");
+        kernel.finish(message, Failure::DeadlineBeforeRun.into());
+        if let Some(timer) = &message.tick {
+            kernel.put_off(activation, timer);
+        }
+        return Some(After::Keep);
+    }
+    None
 }
 
 /// What an exclusive turn of a durable actor may say beside its state.

@@ -5,6 +5,7 @@ use crate::diary::{Diary, Rhythm};
 use crate::givers::{self, Givers};
 use crate::insisters::Insisters;
 use crate::purse::Purse;
+use crate::visits::{GuestBook, Visitor};
 use crate::workload::Deposits;
 use quark::{CallError, MissedPolicy};
 use quark_chaos::{FaultKind, SwarmConfig};
@@ -20,7 +21,7 @@ use std::time::Duration;
 pub const SCENARIO: Scenario = Scenario {
     name: "short-swarm",
     premise: "Five silos, a minute, and a swarm of faults in its first half. A few clients deposit, insist under a key, give \
-              by letter and are reminded, slowly: what a seed costs decides how many are told, and rare orders are found \
+              by letter, are reminded and sign a guest book, slowly: what a seed costs decides how many are told, and rare orders are found \
               by many short runs sooner than by few long ones. In the end all is as acknowledged, and every checker has \
               had something to look at.",
     sometimes: &[
@@ -41,7 +42,9 @@ pub const SCENARIO: Scenario = Scenario {
         "checked:liveness",
     ],
     world: Config::new,
-    describe: |silo| imps::hosted(silo.actor::<Account>().actor::<Purse>().actor::<Diary>()),
+    describe: |silo| {
+        imps::hosted(silo.actor::<Account>().actor::<Purse>().actor::<Diary>().actor::<GuestBook>())
+    },
     tell: |story| Box::pin(tell(story)),
     anywhere: None,
     heavy: false,
@@ -71,6 +74,7 @@ async fn tell(s: Story) {
     let deposits = Deposits::start_paced(&s, 2, (8, PATIENCE), PACE).await;
     let (insisters, givers) =
         (Insisters::start_few(&s, 2, PACE / 2).await, Givers::start_few(&s, 2, PACE / 2).await);
+    let visitor = Visitor::start(&s).await;
     remind(&s).await;
 
     chaos(&s, &SILOS, &config(&s)).await;
@@ -83,6 +87,7 @@ async fn tell(s: Story) {
     s.waits_in_the_end(PATIENCE);
     insisters.stop_and_check_within(&s, Some(PATIENCE)).await;
     deposits.stop_and_check(&s).await;
+    visitor.stop_and_check(&s).await;
     s.stage.sleep(ASKED.since(s.stage.now())).await;
     forget(&s).await;
     givers::audit_within(&s, SETTLED, Some(PATIENCE)).await;
