@@ -6,11 +6,9 @@ use rusqlite::{Error, ErrorCode};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Whether another connection holds a lock that we need, or (`FileLockingProtocolFailed`) so many come and go that SQLite
-/// has lost the race for one a hundred times.
+/// Whether another connection holds a lock that we need.
 pub(crate) fn is_busy(error: &Error) -> bool {
-    use ErrorCode::{DatabaseBusy, DatabaseLocked, FileLockingProtocolFailed};
-    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | FileLockingProtocolFailed))
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// Whether what is stored does not make sense.

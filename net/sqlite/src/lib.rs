@@ -2,11 +2,7 @@
 //!
 //! Chosen because it is the only embedded engine that several processes may open at once and that is trusted with a
 //! power cut. Its price is one writer at a time for the whole file; group commit makes that affordable (see
-//! `writer.rs`), and reads never wait for it. Processes that want to write take turns (`gate.rs`), each for a group.
-//!
-//! *A lock that is not to be had* within [`Options::busy_timeout`] is [`StoreError::Unavailable`]: the commit did not happen,
-//! and may be tried again. That leaves what no turn-taking helps against: a process that was stopped in the middle of a
-//! commit, or a disk that takes longer than that to sync.
+//! `writer.rs`), and reads never wait for it.
 //!
 //! *What becomes of acknowledged commits.* A process that dies, also by `kill -9`, loses none. A power cut loses none
 //! with [`Durability::Full`], provided that the disk has written what it says it has synced; with
@@ -26,7 +22,6 @@
 mod apply;
 mod era;
 mod fault;
-mod gate;
 mod known;
 mod open;
 mod options;
@@ -75,7 +70,7 @@ impl SqliteStore {
         let path = path.as_ref();
         let commits = Arc::new(Queue::new(options.queue_commits_max, options.queue_bytes_max));
         let questions = Arc::new(Queue::new(QUEUE_QUESTIONS_MAX, usize::MAX));
-        let (connection, gate, floor) = open::open_first(path, &options)?;
+        let (connection, floor) = open::open_first(path, &options)?;
         let readers = (0..options.readers)
             .map(|_| open::open_further(path, &options))
             .collect::<Result<Vec<_>, _>>()?;
@@ -85,7 +80,6 @@ impl SqliteStore {
         let writer = Writer {
             path: path.into(),
             connection,
-            gate,
             queue: commits,
             busy_timeout: options.busy_timeout,
             floor,

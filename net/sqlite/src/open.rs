@@ -4,7 +4,6 @@
 //! that the process holds on it, also those of SQLite's other connections (<https://sqlite.org/howtocorrupt.html>
 //! section 2.2).
 
-use crate::gate::Gate;
 use crate::options::{Durability, Options};
 use crate::schema::{APPLICATION_ID, CREATE, SCHEMA_VERSION, STATEMENTS, UPGRADE_1_TO_2};
 use crate::verify;
@@ -124,9 +123,8 @@ pub enum OpenError {
     },
 }
 
-/// Opens a file for writing; creates it, or its tables, if they do not exist. Also the
-/// place before its write lock, and the least version that may be given out.
-pub(crate) fn open_first(path: &Path, options: &Options) -> Result<(Connection, Gate, u64), OpenError> {
+/// Opens a file for writing; creates it, or its tables, if they do not exist. Also the least version that may be given out.
+pub(crate) fn open_first(path: &Path, options: &Options) -> Result<(Connection, u64), OpenError> {
     check_path(path)?;
     let explain = |error| explain(path, options, error);
     let connection = connect(path).map_err(explain)?;
@@ -142,8 +140,7 @@ pub(crate) fn open_first(path: &Path, options: &Options) -> Result<(Connection, 
     use_log(&connection, path, options)?;
     // An era must not be lost, or the next one would know of none.
     connection.pragma_update(None, "synchronous", "FULL").map_err(explain)?;
-    let gate = Gate::of(path);
-    let floor = create_or_check(&connection, path, options, &gate)?;
+    let floor = create_or_check(&connection, path, options)?;
     synchronise(&connection, options).map_err(explain)?;
     if options.verify_on_open
         && let Some(reason) = verify::damage(&connection).map_err(explain)?
@@ -153,7 +150,7 @@ pub(crate) fn open_first(path: &Path, options: &Options) -> Result<(Connection, 
     connection.pragma_update(None, "wal_autocheckpoint", options.checkpoint_pages).map_err(explain)?;
     // The writer asks for the lock itself, more often than SQLite would.
     connection.busy_timeout(Duration::ZERO).map_err(explain)?;
-    Ok((connection, gate, floor))
+    Ok((connection, floor))
 }
 
 /// Opens a further connection to a file that is open.
@@ -249,17 +246,9 @@ fn use_log(connection: &Connection, path: &Path, options: &Options) -> Result<()
 
 /// Creates the tables, or brings them up to this version, or finds them in order; marks the file with the cluster, or finds
 /// the mark; begins an era if it is time for one. The least version that may be given out.
-fn create_or_check(
-    connection: &Connection,
-    path: &Path,
-    options: &Options,
-    gate: &Gate,
-) -> Result<u64, OpenError> {
+fn create_or_check(connection: &Connection, path: &Path, options: &Options) -> Result<u64, OpenError> {
     let explain = |error| explain(path, options, error);
-    // Others may be at work on the file, and SQLite asks too seldom to get its turn among them.
-    connection.busy_timeout(Duration::ZERO).map_err(explain)?;
-    gate.begin(connection, Instant::now() + options.busy_timeout).map_err(explain)?;
-    connection.busy_timeout(options.busy_timeout).map_err(explain)?;
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(explain)?;
     let outcome = (|| {
         // Again, now that nobody else can: another process may have created the tables in between.
         let is_new = !recognise(connection, path, options)?;

@@ -25,8 +25,8 @@ pub struct Options {
     pub cluster_id: Option<String>,
     /// What survives a power cut.
     pub durability: Durability,
-    /// How long to wait for the write lock while other processes hold it, one after another, before a commit is refused as
-    /// unavailable (and opening the file fails as busy).
+    /// How long to wait for the write lock while other processes hold it, before a commit is refused as unavailable
+    /// (and opening the file fails as busy).
     pub busy_timeout: Duration,
     /// The number of threads that read, at least 1. Reads that find their pages in the cache are short; more threads
     /// help when the file is larger than memory.

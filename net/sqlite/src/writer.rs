@@ -10,7 +10,6 @@
 
 use crate::apply::{apply, first_row};
 use crate::fault;
-use crate::gate::Gate;
 use crate::known::Known;
 use crate::queue::{AbandonOnExit, Queue};
 use quark_env::store::{Batch, Committed, StoreError};
@@ -33,7 +32,6 @@ pub(crate) struct Pending {
 pub(crate) struct Writer {
     pub(crate) path: PathBuf,
     pub(crate) connection: Connection,
-    pub(crate) gate: Gate,
     pub(crate) queue: Arc<Queue<Pending>>,
     pub(crate) busy_timeout: Duration,
     /// No version below this is given out.
@@ -80,7 +78,7 @@ impl Writer {
 
     /// One transaction. The error is of the batch at this index; nothing of any batch was written.
     fn commit_together(&mut self, batches: &[Batch]) -> Result<Vec<Outcome>, (usize, rusqlite::Error)> {
-        if let Err(error) = self.begin() {
+        if let Err(error) = self.begin().and_then(|()| self.known.refresh(&self.connection)) {
             self.roll_back();
             return Ok(batches.iter().map(|batch| Err(self.refused(&error, batch))).collect());
         }
@@ -102,9 +100,18 @@ impl Writer {
     }
 
     /// Takes the write lock of the file, waiting for other processes up to the time-out.
-    fn begin(&mut self) -> Result<(), rusqlite::Error> {
-        self.gate.begin(&self.connection, Instant::now() + self.busy_timeout)?;
-        self.known.refresh(&self.connection)
+    fn begin(&self) -> Result<(), rusqlite::Error> {
+        let deadline = Instant::now() + self.busy_timeout;
+        loop {
+            match self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut s| s.execute([])) {
+                Ok(_) => return Ok(()),
+                Err(error) if fault::is_busy(&error) && Instant::now() < deadline => {
+                    quark_core::reached!("sqlite.begin.contended");
+                    std::thread::sleep(BUSY_POLL);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Leaves no transaction open. SQLite has rolled back on its own after some errors.
@@ -150,6 +157,9 @@ impl Writer {
 const GROUP_BATCHES_MAX: usize = 1024;
 /// A transaction takes no further batch once its batches have so many bytes.
 const GROUP_BYTES_MAX: usize = 8 << 20;
+/// How often a waiting process asks for the write lock. SQLite's own waits grow to 100 ms, many times what a commit
+/// takes.
+const BUSY_POLL: Duration = Duration::from_micros(300);
 
 #[cfg(test)]
 mod tests;

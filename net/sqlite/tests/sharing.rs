@@ -6,12 +6,11 @@ use child::Writer;
 use quark_core::{Version, WriteId};
 use quark_env::Store;
 use quark_env::store::{Batch, Committed, RecordKey, StoreError};
-use quark_sqlite::{Durability, Options, SqliteStore};
+use quark_sqlite::{Options, SqliteStore};
 use quark_testkit::store_conformance::{block_on, cases};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -102,47 +101,6 @@ fn a_lock_held_too_long_is_unavailable_and_reads_go_on() {
     assert_eq!(record.version, Version(1), "readers do not wait for writers");
     drop(other);
     assert_eq!(block_on(store.commit(put(2, "row"))), Ok(Committed { version: Version(2) }), "a retry");
-}
-
-/// Commits until `is_over` says so; how often, and what was refused.
-fn hammer(store: &SqliteStore, name: &str, is_over: impl Fn(u64) -> bool) -> (u64, Vec<StoreError>) {
-    let (mut number, mut refused) = (0, Vec::new());
-    while !is_over(number) {
-        number += 1;
-        // Eight at a time: the writer is never without the next group, and asks for the lock again at once.
-        let id = |at: u64| {
-            WriteId(u128::from(quark_core::hash::point(name.as_bytes())) << 64 | u128::from(number * 8 + at))
-        };
-        let commits =
-            [0, 1, 2, 3, 4, 5, 6, 7].map(|at| store.commit(Batch::new(name, id(at)).put("row", "x")));
-        refused.extend(commits.into_iter().filter_map(|commit| block_on(commit).err()));
-    }
-    (number, refused)
-}
-
-#[test]
-fn among_writers_that_never_pause_each_has_its_turn() {
-    let (_folder, path) = fresh();
-    // Without syncs, whose price on a disk with other work is no matter of turns.
-    let options = Options { durability: Durability::Normal, ..Options::default() };
-    let stores: Vec<_> = (0..4).map(|_| SqliteStore::open(&path, options.clone()).unwrap()).collect();
-    let is_over = AtomicBool::new(false);
-    let (few, many) = stores.split_first().unwrap();
-    std::thread::scope(|scope| {
-        let others: Vec<_> = many
-            .iter()
-            .zip(["b", "c", "d"])
-            .map(|(store, name)| scope.spawn(|| hammer(store, name, |_| is_over.load(Ordering::Relaxed))))
-            .collect();
-        let (_, refused) = hammer(few, "a", |done| done == 200);
-        is_over.store(true, Ordering::Relaxed);
-        assert_eq!(refused, [], "of the first");
-        for other in others {
-            let (groups, refused) = other.join().unwrap();
-            assert_eq!(refused, [], "of another");
-            assert!((50..800).contains(&groups), "200 turns of one are {groups} of another");
-        }
-    });
 }
 
 #[test]

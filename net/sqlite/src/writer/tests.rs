@@ -7,10 +7,10 @@ use quark_core::WriteId;
 use std::path::Path;
 
 fn writer(path: &Path) -> Writer {
-    let (connection, gate, floor) = open::open_first(path, &Options::default()).expect("a new file");
+    let (connection, floor) = open::open_first(path, &Options::default()).expect("a new file");
     let (path, busy_timeout) = (path.to_path_buf(), Duration::ZERO);
     let (queue, known) = (Arc::new(Queue::new(1, 1)), Known::default());
-    Writer { path, connection, gate, queue, busy_timeout, floor, known }
+    Writer { path, connection, queue, busy_timeout, floor, known }
 }
 
 fn batch(number: u32, bytes: usize) -> Batch {
