@@ -41,6 +41,9 @@ pub(crate) async fn execute(
     if let Some(after) = unfit(kernel, activation, &message).await {
         return after;
     }
+    if is_save(&message) {
+        return Box::pin(kernel.save_in_turn(activation)).await;
+    }
     // What has to commit at its end fails alone: what was acknowledged before it is in the store by then.
     let commits = message.idempotency.is_some() || errands::commits_alone(message.method);
     // Boxed, lest every turn's future have room for it.
@@ -80,14 +83,11 @@ pub(crate) async fn execute(
     after
 }
 
-/// Ends a message that must not run now: without a lease, or past its deadline. One that only asks to save runs here, too.
+/// Ends a message that must not run now: without a lease, or past its deadline.
 async fn unfit(kernel: &Arc<Kernel>, activation: &Arc<Activation>, message: &Message) -> Option<After> {
     if !kernel.lease_proven().await {
         kernel.finish(message, Ended::Bounced);
         return Some(After::Discard("silo stopped"));
-    }
-    if is_save(message) {
-        return Some(Box::pin(kernel.save_in_turn(activation)).await);
     }
     if kernel.env.clock.now() >= message.deadline && !mutant!("m23") {
         reached!("turns.deadline_before_run");
