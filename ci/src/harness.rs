@@ -24,6 +24,14 @@ pub const PACKAGE: &str = "quark-scenarios";
 /// Its binary.
 pub const BINARY: &str = "scenarios";
 
+/// Cargo's profile for many seeds: optimised, but without link-time optimisation.
+pub const FAST: &str = "quick";
+/// Cargo's profile for the gate: all assertions, and the dependencies are those that the tests were built with. Fifty seeds
+/// of everything take no longer than building it all once more would.
+pub const CHECKED: &str = "dev";
+/// The sites of `buggify!` are there in every run of seeds; they do nothing in stories that do not turn them on.
+pub const SITES: &str = "buggify";
+
 /// The codes with which it ends when it has done what it was asked.
 const ENDS: [Option<i32>; 5] = [Some(0), Some(1), Some(3), Some(4), Some(5)];
 
@@ -65,13 +73,11 @@ impl Harness {
         Ok(workspace.package(PACKAGE).is_some_and(|p| p.binaries.iter().any(|b| b == BINARY)))
     }
 
-    /// Builds it, optimised but without link-time optimisation, with or without the planted bugs.
-    pub fn build(with_mutants: bool) -> Result<Self> {
+    /// Builds it in a profile of Cargo's, with these features.
+    pub fn build(profile: &str, features: &str) -> Result<Self> {
         let mut command = cargo();
-        command.args(["build", "--profile", "quick", "--locked", "-p", PACKAGE, "--bin", BINARY]);
-        command.arg("--message-format=json-render-diagnostics");
-        // The sites of `buggify!` are there in every run of seeds; they do nothing in stories that do not turn them on.
-        command.args(["--features", if with_mutants { "buggify,mutants" } else { "buggify" }]);
+        command.args(["build", "--profile", profile, "--locked", "-p", PACKAGE, "--bin", BINARY]);
+        command.args(["--message-format=json-render-diagnostics", "--features", features]);
         eprintln!("  $ {}", line(&command));
         let printed = crate::run::output(&mut command)?;
         let program = printed

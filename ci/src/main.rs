@@ -42,7 +42,7 @@ struct Arguments {
 enum Command {
     /// What takes seconds: formatting, layers, tidy, links
     Quick,
-    /// Everything: the default, plus docs, loom, shuttle, madsim and the mutants
+    /// Everything: the default, plus the optimised build, docs, loom, shuttle, madsim, mutants
     Full,
     /// Which crate may depend on which (the table is ci/src/layers.rs)
     Layers,
@@ -107,6 +107,7 @@ fn carry_out(arguments: &Arguments) -> Result<Report> {
         Some(Command::Full) => {
             quick(&mut report)?;
             thorough(&mut report);
+            report.run("audit of both builds", lab::audit_builds);
             report.run("docs", steps::docs);
             report.run("loom", steps::loom);
             report.run("shuttle", steps::shuttle);
@@ -132,7 +133,7 @@ fn carry_out(arguments: &Arguments) -> Result<Report> {
             report.run("mutants", || mutants::gate(ids, *shrink));
         }
         Some(Command::Explore) => report.run("explore", lab::explore),
-        Some(Command::Audit) => report.run("audit", lab::audit),
+        Some(Command::Audit) => report.run("audit", lab::audit_builds),
         Some(Command::Loom) => {
             report.run("loom", steps::loom);
             report.run("shuttle", steps::shuttle);
@@ -161,7 +162,7 @@ fn thorough(report: &mut Report) {
     report.run("doctests", steps::doctests);
     report.run("seeds", || seeds::run(&seeds::Arguments::pull_request()));
     report.run("explore", lab::explore);
-    report.run("audit", lab::audit);
+    report.run("audit", lab::audit_gate);
 }
 
 fn layers_check() -> Result<Check> {

@@ -1,6 +1,6 @@
 //! Running scenarios over ranges of seeds, and one seed again.
 
-use crate::harness::{BINARY, Failure, Harness, Outcome, PACKAGE};
+use crate::harness::{BINARY, CHECKED, FAST, Failure, Harness, Outcome, PACKAGE, SITES};
 use crate::report::{Check, Finding, seconds};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -22,6 +22,9 @@ pub struct Arguments {
     /// How many runs at once (default: what the machine has)
     #[arg(long)]
     jobs: Option<u32>,
+    /// Cargo's profile: `dev` has all assertions, `quick` twice the speed
+    #[arg(long, default_value = FAST)]
+    profile: String,
     /// Where the failing seeds are written
     #[arg(long, value_name = "FILE", default_value = "target/ci/failing-seeds.json")]
     out: PathBuf,
@@ -42,6 +45,7 @@ impl Arguments {
             stories: vec![],
             minutes: None,
             jobs: None,
+            profile: CHECKED.into(),
             out: "target/ci/failing-seeds.json".into(),
         }
     }
@@ -60,7 +64,7 @@ impl Arguments {
 /// Runs the ranges. Failing seeds are findings, and are written as JSON for whoever collects them.
 pub fn run(arguments: &Arguments) -> Result<Check> {
     ensure!(Harness::exists()?, "{PACKAGE} has no binary `{BINARY}`: no scenario can run");
-    let harness = Harness::build(false)?;
+    let harness = Harness::build(&arguments.profile, SITES)?;
     if let Some(unheard) = canary(&harness)? {
         return Ok(Check::Failed(vec![unheard]));
     }
@@ -125,7 +129,7 @@ fn unheard(check: &Check) -> Option<Finding> {
 pub fn replay(seed: u64, scenario: &str) -> Result<Check> {
     ensure!(Harness::exists()?, "{PACKAGE} has no binary `{BINARY}`: there is nothing to replay");
     ensure!(seed < u64::MAX, "the last seed is {}", u64::MAX - 1);
-    let harness = Harness::build(false)?;
+    let harness = Harness::build(FAST, SITES)?;
     let good = harness.show(&[
         scenario.into(),
         "--seeds".into(),

@@ -1,7 +1,7 @@
 //! Runs each planted bug against whoever has to notice it.
 
 use super::{Killer, Mutant, REGISTRY, is_planted, page, summary};
-use crate::harness::{BINARY, Failure, Harness, PACKAGE, Shrunk};
+use crate::harness::{BINARY, FAST, Failure, Harness, PACKAGE, Shrunk};
 use crate::report::{Check, Finding};
 use crate::run::{cargo, line, output};
 use crate::{steps, tree};
@@ -38,7 +38,7 @@ pub fn gate(ids: &[String], shrink_s: Option<u64>) -> Result<Check> {
         chosen.into_iter().partition(|m| is_planted(m, &files));
     let mut findings: Vec<Finding> = missing.into_iter().map(absent).collect();
 
-    let harness = if needs_harness { Some(Harness::build(true)?) } else { None };
+    let harness = if needs_harness { Some(Harness::build(FAST, "buggify,mutants")?) } else { None };
     if let Some(harness) = &harness {
         baseline(harness, &planted)?;
         if ids.is_empty() {

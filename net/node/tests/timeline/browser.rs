@@ -1,11 +1,47 @@
 //! A browser without a window, driven over WebDriver (W3C, 2018): HTTP with JSON, to a driver that the test starts.
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{self, BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
+
+/// The browser itself broke: it did not start, crashed, or did not answer. That says nothing about the page.
+struct Broken(String);
+
+/// So often a browser may break before that is a failure.
+const BROWSERS: usize = 3;
+
+/// Looks at something in a browser of its own, and in another one if the browser breaks. What `look` asserts, what the page
+/// throws and what it lacks fails at once; a page that breaks every browser fails too.
+pub fn in_browser(look: impl Fn(&mut Browser)) {
+    for left in (0..BROWSERS).rev() {
+        let told = catch_unwind(AssertUnwindSafe(|| look(&mut Browser::start())));
+        match told.map_err(|panic| panic.downcast::<Broken>()) {
+            Ok(()) => return,
+            Err(Ok(broken)) if left > 0 => {
+                eprintln!("the browser broke, another one is started: {}", broken.0)
+            }
+            Err(Ok(broken)) => panic!("{BROWSERS} browsers broke, the last one with: {}", broken.0),
+            Err(Err(panic)) => resume_unwind(panic),
+        }
+    }
+}
+
+/// What a driver says (W3C WebDriver, 6.6) when the page or the test is to blame.
+const OURS: [&str; 7] = [
+    "element click intercepted",
+    "element not interactable",
+    "invalid argument",
+    "javascript error",
+    "no such element",
+    "stale element reference",
+    "unexpected alert open",
+];
 
 /// A browser. Ends with the value.
 pub struct Browser {
@@ -33,12 +69,13 @@ const FLAGS: [&str; 11] = [
 ];
 
 impl Browser {
-    pub fn start() -> Self {
+    fn start() -> Self {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| {
                 panic!("these tests need a browser (`chromedriver`: {error}): apt-get install chromium chromium-driver")
@@ -48,7 +85,9 @@ impl Browser {
             .by_ref()
             .map_while(Result::ok)
             .find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok())
-            .expect("it says on which port it listens");
+            .unwrap_or_else(|| {
+                panic_any(Broken("the driver ended before it said on which port it listens".into()))
+            });
         let folder = TempDir::new().expect("there is room");
         let mut browser = Self { driver, _said: said, port, session: String::new(), folder };
         let profile = format!("--user-data-dir={}", browser.folder.path().join("profile").display());
@@ -68,6 +107,19 @@ impl Browser {
         let path = self.folder.path().join("page.html");
         std::fs::write(&path, html).expect("there is room");
         self.say("url", &json!({ "url": format!("file://{}", path.display()) }));
+    }
+
+    /// Ends the browser under whoever looks at it.
+    pub fn break_it(&mut self) {
+        self.kill();
+    }
+
+    /// The driver and what it started: a driver that is killed leaves its browser running.
+    fn kill(&mut self) {
+        if let Ok(None) = self.driver.try_wait() {
+            kill_process_group(Pid::from_child(&self.driver), Signal::KILL).expect("its driver runs");
+        }
+        let _ = self.driver.wait();
     }
 
     /// What a script returns.
@@ -146,36 +198,44 @@ impl Browser {
 
     /// One question and its answer. Panics with what the driver says if it refuses.
     fn ask(&mut self, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self
+            .exchange(method, path, body)
+            .unwrap_or_else(|error| panic_any(Broken(format!("{method} {path}: {error}"))));
+        let value = &answer["value"];
+        match value.get("error").and_then(Value::as_str) {
+            None => value.clone(),
+            Some(ours) if OURS.contains(&ours) => panic!("{method} {path}: {value}"),
+            Some(_) => panic_any(Broken(format!("{method} {path}: {value}"))),
+        }
+    }
+
+    fn exchange(&self, method: &str, path: &str, body: &Value) -> io::Result<Value> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the driver listens");
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
              Connection: close\r\n\r\n{body}",
             self.port,
             body.len()
-        )
-        .expect("the driver listens");
+        )?;
         let mut answer = BufReader::new(stream);
         let mut length = 0;
         loop {
             let mut line = String::new();
-            answer.read_line(&mut line).expect("the driver answers");
+            answer.read_line(&mut line)?;
             if line.trim_end().is_empty() {
                 break;
             }
             if let Some((name, value)) = line.split_once(':')
                 && name.eq_ignore_ascii_case("content-length")
             {
-                length = value.trim().parse().expect("a length is a number");
+                length = value.trim().parse().map_err(io::Error::other)?;
             }
         }
         let mut bytes = vec![0; length];
-        answer.read_exact(&mut bytes).expect("the driver ends what it began");
-        let answer: Value = serde_json::from_slice(&bytes).expect("the driver answers with JSON");
-        let value = &answer["value"];
-        assert!(value.get("error").is_none(), "{method} {path}: {value}");
-        value.clone()
+        answer.read_exact(&mut bytes)?;
+        Ok(serde_json::from_slice(&bytes)?)
     }
 }
 
@@ -184,10 +244,9 @@ impl Drop for Browser {
         // A test that failed has said why; the browser has to end all the same, and with it its children.
         if !self.session.is_empty() && !std::thread::panicking() {
             let path = format!("/session/{}", self.session);
-            self.ask("DELETE", &path, &Value::Null);
+            let _ = self.exchange("DELETE", &path, &Value::Null);
         }
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        self.kill();
     }
 }
 
