@@ -8,7 +8,7 @@ use quark::{
 };
 use quark_core::{ActorId, WallTime};
 use quark_sim::{Config, World};
-use quark_testkit::checkers::{Checker, WriteBehindLoss};
+use quark_testkit::checkers::{Checker, Deadlines, WriteBehindLoss};
 use quark_testkit::history::{ClientEvent, Op, Outcome};
 use quark_testkit::recorder::Recorder;
 use quark_testkit::sim::SimCluster;
@@ -366,6 +366,31 @@ fn a_call_with_a_key_fails_alone_while_the_store_is_dark() {
         cluster.sleep(Duration::from_secs(6)).await;
         assert_eq!(stored(&cluster, &name).await, 3);
     });
+}
+
+#[test]
+fn a_turn_that_waited_for_a_save_does_not_begin_past_its_deadline() {
+    let (mut too_late, mut in_time) = (0, 0);
+    for seed in 0..40 {
+        let outcome = (&mut too_late, &mut in_time);
+        in_world(seed, &["a", "b", "c"], kinds, async |cluster| {
+            let hits = cluster.client("outside").await.actor::<Hits>("h");
+            assert_eq!(hits.hit().await, Ok(1));
+            // What is owed has to be saved before a turn with a key. That takes 50 ms, and its caller waits about as long.
+            cluster.world().set_store_slow(0, 100_000);
+            let keyed = hits.hit().idempotency_key(9).deadline(Duration::from_millis(20 + 2 * seed)).await;
+            cluster.world().set_store_slow(0, 1_000);
+            cluster.sleep(Duration::from_secs(3)).await;
+            let verdict = Deadlines.check(&cluster.recorder().expect("there is one").history());
+            assert_eq!(verdict.violations, [], "seed {seed}");
+            match hits.count().await.expect("serves") {
+                1 => *outcome.0 += 1,
+                _ => *outcome.1 += 1,
+            }
+            assert!(keyed != Ok(1), "seed {seed}: one hit had been counted");
+        });
+    }
+    assert!(too_late > 5 && in_time > 5, "{too_late} turns were dropped, {in_time} ran");
 }
 
 #[test]
