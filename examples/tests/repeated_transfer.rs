@@ -52,9 +52,7 @@ const HASTY: Scenario = Scenario {
     world: Config::new,
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story, for_each_attempt)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 const CAREFUL: Scenario =

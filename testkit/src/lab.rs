@@ -30,13 +30,10 @@
 //! const SCENARIO: Scenario = Scenario {
 //!     name: "greeter",
 //!     premise: "Three silos in trouble; when it is over, somebody is greeted.",
-//!     sometimes: &[],
 //!     world: Config::new,
 //!     describe: |silo| silo.actor::<Greeter>(),
 //!     tell: |story| Box::pin(tell(story)),
-//!     anywhere: None,
-//!     swarms: false,
-//!     heavy: false,
+//!     ..Scenario::BLANK
 //! };
 //!
 //! async fn tell(s: Story) {

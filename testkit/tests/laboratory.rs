@@ -12,9 +12,7 @@ const SEVEN: Scenario = Scenario {
     world: Config::new,
     describe: |silo| silo,
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 async fn tell(s: Story) {
@@ -77,6 +75,15 @@ fn a_failure_is_kept_and_says_how_to_tell_it_again() {
     // A run that was mended is good, as the same file.
     let mended = Scenario { tell: |_| Box::pin(std::future::ready(())), ..SEVEN };
     assert_eq!(of_case(&mended, &file, &folder).expect("nothing is demanded").runs, 1);
+}
+
+#[test]
+fn a_story_that_tells_nothing_does_not_hold() {
+    let folder = Folder::new("blank");
+    let blank = Scenario { name: "nothing-yet", ..Scenario::BLANK };
+    let found = Lab::of(&blank).seeds(0..1).folder(&folder.0).run();
+    let Err(LabError::Found(finding)) = found else { panic!("it held: {found:?}") };
+    assert!(finding.violation.message.contains("give it a `tell`"), "{}", finding.violation.message);
 }
 
 #[test]

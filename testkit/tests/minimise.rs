@@ -15,13 +15,10 @@ use std::time::Duration;
 const STORY: Scenario = Scenario {
     name: "three-unlucky-events",
     premise: "fails for three reasons at once",
-    sometimes: &[],
     world: |seed| Config { scheduler: Scheduler::Random, ..Config::new(seed) },
     describe: |silo| silo,
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 fn second(n: u64) -> Duration {

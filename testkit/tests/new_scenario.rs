@@ -48,9 +48,7 @@ const SCENARIO: Scenario = Scenario {
     world: Config::new,
     describe: |silo| silo.actor::<Show>(),
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 const SILOS: [&str; 3] = ["a", "b", "c"];

@@ -28,8 +28,7 @@ pub const SCENARIO: Scenario = Scenario {
     describe: |silo| describe(silo, &SMALL),
     tell: |story| Box::pin(tell_inside(story, &SMALL)),
     anywhere: Some(|tale| Box::pin(tell(tale, &SMALL))),
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 /// The same for a hundred thousand; told when it is named.

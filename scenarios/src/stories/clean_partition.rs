@@ -26,8 +26,7 @@ pub const SCENARIO: Scenario = Scenario {
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story.tale())),
     anywhere: Some(|tale| Box::pin(tell(tale))),
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 /// Silence, suspicion, the last lease with its margin, a ballot; all of it on clocks that are 4 % off, and again if the

@@ -17,8 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story.tale())),
     anywhere: Some(|tale| Box::pin(tell(tale))),
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 async fn tell(s: Tale) {

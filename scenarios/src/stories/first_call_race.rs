@@ -21,9 +21,7 @@ pub const SCENARIO: Scenario = Scenario {
     world: Config::new,
     describe: |silo| silo.actor::<Account>().actor::<Counter>().actor::<Pet>(),
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 const SILOS: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];

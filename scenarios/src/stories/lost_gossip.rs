@@ -22,9 +22,7 @@ pub const SCENARIO: Scenario = Scenario {
     },
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 /// How long until a periodic reading has found what every notice missed: a silence, a lease and a ballot for the

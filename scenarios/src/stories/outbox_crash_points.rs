@@ -31,9 +31,7 @@ pub const SCENARIO: Scenario = Scenario {
     },
     describe: |silo| silo.actor::<Purse>(),
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 const SILOS: [&str; 3] = ["a", "b", "c"];

@@ -71,13 +71,10 @@ pub const REAL_CLOCK: Scenario = Scenario {
 const PLANTED: Scenario = Scenario {
     name: "",
     premise: "",
-    sometimes: &[],
     world: Config::new,
     describe: |silo| silo,
     tell: |story| Box::pin(nothing(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 async fn nothing(s: Story) {

@@ -18,9 +18,7 @@ pub const SCENARIO: Scenario = Scenario {
     world: Config::new,
     describe,
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 const SILOS: [&str; 4] = ["a", "b", "c", "d"];

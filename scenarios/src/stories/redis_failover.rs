@@ -38,8 +38,7 @@ pub const SCENARIO: Scenario = Scenario {
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story.tale())),
     anywhere: Some(|tale| Box::pin(tell(tale))),
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 const SILOS: [&str; 5] = ["a", "b", "c", "d", "e"];

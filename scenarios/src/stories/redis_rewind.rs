@@ -34,9 +34,7 @@ pub const SCENARIO: Scenario = Scenario {
     },
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 const OLD: [&str; 5] = ["a", "b", "c", "d", "e"];

@@ -22,9 +22,7 @@ pub const SCENARIO: Scenario = Scenario {
     world: Config::new,
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 async fn tell(s: Story) {

@@ -24,9 +24,7 @@ pub const SCENARIO: Scenario = Scenario {
     },
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 /// A newcomer under a name waits until its elder's lease must have run out, and is then heard and activated.

@@ -46,9 +46,8 @@ pub const SCENARIO: Scenario = Scenario {
         imps::hosted(silo.actor::<Account>().actor::<Purse>().actor::<Diary>().actor::<GuestBook>())
     },
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
     swarms: true,
+    ..Scenario::BLANK
 };
 
 const SILOS: [&str; 5] = ["a", "b", "c", "d", "e"];

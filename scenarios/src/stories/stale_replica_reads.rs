@@ -26,9 +26,7 @@ pub const SCENARIO: Scenario = Scenario {
     },
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 const SILOS: [&str; 3] = ["a", "b", "c"];

@@ -26,9 +26,7 @@ pub const SCENARIO: Scenario = Scenario {
     world: Config::new,
     describe,
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 const SILOS: [&str; 5] = ["a", "b", "c", "d", "e"];

@@ -24,9 +24,7 @@ pub const SCENARIO: Scenario = Scenario {
     world: Config::new,
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story.tale())),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 const HEALTHY: [&str; 3] = ["a", "b", "c"];

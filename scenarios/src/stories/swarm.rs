@@ -30,9 +30,8 @@ pub const SCENARIO: Scenario = Scenario {
     world: Config::new,
     describe: |silo| imps::hosted(silo.actor::<Account>().actor::<Purse>()),
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
     swarms: true,
+    ..Scenario::BLANK
 };
 
 const ALL: [&str; 5] = ["a", "b", "c", "d", "e"];

@@ -15,13 +15,11 @@ pub const SCENARIO: Scenario = Scenario {
     name: "thousand-silos",
     premise: "Of a thousand silos, two hundred crash within ten seconds while two hundred others join. All agree within \
               thirty seconds, few keys move, and the news of it costs each silo a bounded number of frames.",
-    sometimes: &[],
     world: Config::new,
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story, Size { silos: 1000, joins: 200, crashes: 200, batch: 50 })),
-    anywhere: None,
     heavy: true,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 /// Large enough to show what grows with the square of the silos, small enough to profile; told when it is named.

@@ -20,9 +20,7 @@ pub const SCENARIO: Scenario = Scenario {
     world: Config::new,
     describe: |silo| silo.actor::<Vault>(),
     tell: |story| Box::pin(tell(story)),
-    anywhere: None,
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 const SILOS: [&str; 3] = ["a", "b", "c"];

@@ -17,8 +17,7 @@ pub const FORWARD: Scenario = Scenario {
     describe: |silo| silo.actor::<Diary>(),
     tell: |story| Box::pin(tell(story.tale(), 1)),
     anywhere: Some(|tale| Box::pin(tell(tale, 1))),
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 /// See its premise.
@@ -31,8 +30,7 @@ pub const BACK: Scenario = Scenario {
     describe: |silo| silo.actor::<Diary>(),
     tell: |story| Box::pin(tell(story.tale(), -1)),
     anywhere: Some(|tale| Box::pin(tell(tale, -1))),
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 fn world(seed: u64) -> Config {

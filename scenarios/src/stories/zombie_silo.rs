@@ -17,8 +17,7 @@ pub const SCENARIO: Scenario = Scenario {
     describe: |silo| silo.actor::<Account>(),
     tell: |story| Box::pin(tell(story.tale())),
     anywhere: Some(|tale| Box::pin(tell(tale))),
-    heavy: false,
-    swarms: false,
+    ..Scenario::BLANK
 };
 
 /// A commit that is slow is slower than an eviction: it arrives when another silo owns the account.

@@ -18,13 +18,10 @@ pub fn telling() -> Telling {
     let scenario = Scenario {
         name: "planted",
         premise: "Three silos, of which one is cut off for a while; then somebody says <b>that</b> something \"broke\".",
-        sometimes: &[],
         world,
         describe: |silo| silo.actor::<Account>(),
         tell: |story| Box::pin(tell(story.tale())),
-        anywhere: None,
-        heavy: false,
-        swarms: false,
+        ..Scenario::BLANK
     };
     let mut telling = Telling::record(&scenario, 7).expect("it is told twice alike");
     let point = |at, failed| Point { at: Instant(at), futures: 10, failed, failed_otherwise: 0 };
