@@ -150,7 +150,7 @@ fn hunt(harness: &Harness, mutant: &Mutant, stories: &[&str], shrink_s: Option<u
 /// It is built on its own first: a test that does not compile must not pass for a bug that was caught.
 fn test(cargo: fn() -> Command, what: &[&str], filter: &str, name: &str) -> Result<Fate> {
     let mut command = cargo();
-    command.args(["test", "--locked", "--features", "mutants"]).args(what).arg("--no-run");
+    command.args(["test", "--quiet", "--locked", "--features", "mutants"]).args(what).arg("--no-run");
     output(&mut command)?;
     let mut command = cargo();
     command.args(["test", "--locked", "--features", "mutants", "--no-fail-fast"]).args(what);
