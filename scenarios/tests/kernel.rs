@@ -453,7 +453,7 @@ fn a_client_cannot_say_that_a_reminder_is_due() {
         let connection = cluster.connect("outside", quark::ClientConfig::default());
         let ledger = connection.client().handle(ActorId::new("ledger", "l").expect("valid"));
         let args: Result<Bytes, CodecError> =
-            quark::generated::encode_arguments(&("monthly", i64::MAX, i64::MAX));
+            quark::generated::encode_arguments(&("monthly".to_owned(), i64::MAX, i64::MAX));
         let failure = ledger.call::<(), ()>(&FIRE, args).await.expect_err("it is no method of a client's");
         assert!(matches!(failure.failure(), Some(Failure::UnknownMethod { .. })), "{failure}");
     });

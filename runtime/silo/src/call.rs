@@ -2,9 +2,9 @@
 
 use crate::actor::{Access, ArgumentError, Method};
 use crate::error::{CallError, Failure};
-use crate::generated;
+use crate::{generated, portable};
 use bytes::Bytes;
-use quark_core::codec::{self, CodecError, CodecLimits};
+use quark_core::codec::CodecError;
 use quark_core::wire::IdempotencyKey;
 use quark_core::{ActorId, MethodId};
 use quark_env::BoxFuture;
@@ -74,9 +74,9 @@ impl ActorHandle {
     /// Prepares a call of a known method that may refuse. Generated references use this.
     pub fn call<R, E>(&self, method: &'static Method, args: Result<Bytes, CodecError>) -> Call<R, E>
     where
-        E: DeserializeOwned,
+        E: DeserializeOwned + 'static,
     {
-        self.call_with(method, args, |bytes| codec::decode(bytes, CodecLimits::default()))
+        self.call_with(method, args, portable::decode)
     }
 
     /// Prepares a call of a known method that cannot refuse. Generated references use this.
@@ -229,7 +229,7 @@ where
             let incompatible =
                 |error: CodecError| CallError::Failed(Failure::Incompatible { reason: error.to_string() });
             match self.issuer.ask(self.request?).await {
-                Ok(bytes) => codec::decode(&bytes, CodecLimits::default()).map_err(incompatible),
+                Ok(bytes) => portable::decode(&bytes).map_err(incompatible),
                 Err(Outcome::App(bytes)) => {
                     Err(CallError::App((self.refusal)(&bytes).map_err(incompatible)?))
                 }

@@ -9,6 +9,7 @@ pub use crate::actor::{
 };
 pub use crate::call::{ActorHandle, Call};
 pub use crate::context::ActorContext;
+pub use crate::portable::{Arguments, Portable};
 pub use crate::slots::{FieldUnderQuarkState, SLOTS_MAX, Slot, SlotField, SlotsOf, Slotted, WithoutSlots};
 pub use bytes::Bytes;
 pub use quark_core::codec::{self, CodecError};
@@ -18,24 +19,13 @@ pub use quark_env::BoxFuture;
 pub use serde;
 pub use serde_json;
 
-use crate::stored;
+use crate::{portable, stored};
 use quark_core::codec::CodecLimits;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::convert::Infallible;
 use std::fmt::Display;
-
-/// A type that crosses the wire: any owned serde type. It exists for its error message.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot cross the wire: it is no owned serde type",
-    label = "argument, result or error of an actor method",
-    note = "help: add `#[derive(Serialize, Deserialize)]` to a type of yours; one of another crate may have a `serde` feature"
-)]
-pub trait Portable: Serialize + DeserializeOwned {}
-
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> Portable for T {}
 
 /// A state that can be stored: any owned serde type. It exists for its error message.
 #[diagnostic::on_unimplemented(
@@ -71,25 +61,25 @@ pub trait UpgradedFrom<Old>: From<Old> {}
 impl<Old, New: From<Old>> UpgradedFrom<Old> for New {}
 
 /// Encodes the arguments of a call: a tuple, in order.
-pub fn encode_arguments<T: Serialize>(arguments: &T) -> Result<Bytes, CodecError> {
-    encode(arguments)
+pub fn encode_arguments<T: Arguments>(arguments: &T) -> Result<Bytes, CodecError> {
+    arguments.encode()
 }
 
 /// Decodes the arguments of a call.
-pub fn decode_arguments<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MethodError> {
-    codec::decode(bytes, CodecLimits::default()).map_err(|error| MethodError::BadArguments(error.to_string()))
+pub fn decode_arguments<T: Arguments>(bytes: &[u8]) -> Result<T, MethodError> {
+    T::decode(bytes).map_err(|error| MethodError::BadArguments(error.to_string()))
 }
 
 /// Encodes the result of a method that cannot refuse.
 pub fn returned<T: Portable>(result: T) -> MethodResult {
-    encode(&result).map_err(|error| MethodError::BadResult(error.to_string()))
+    portable::encode(&result).map_err(|error| MethodError::BadResult(error.to_string()))
 }
 
 /// Encodes the result of a method that may refuse.
 pub fn returned_result<T: Portable, E: Portable>(result: Result<T, E>) -> MethodResult {
     match result {
         Ok(result) => returned(result),
-        Err(refusal) => Err(match encode(&refusal) {
+        Err(refusal) => Err(match portable::encode(&refusal) {
             Ok(bytes) => MethodError::App(bytes),
             Err(error) => MethodError::BadResult(error.to_string()),
         }),
@@ -154,7 +144,7 @@ pub fn activation<E: Display>(outcome: Result<(), E>) -> Result<(), String> {
 
 /// Decodes a result or an error to JSON.
 pub fn to_json<T: Portable>(bytes: &[u8]) -> Result<Value, CodecError> {
-    let value: T = codec::decode(bytes, CodecLimits::default())?;
+    let value: T = portable::decode(bytes)?;
     serde_json::to_value(&value).map_err(|error| malformed::<T>(format_args!("JSON cannot hold it: {error}")))
 }
 
@@ -169,10 +159,6 @@ pub(crate) fn never_refuses() -> CodecError {
 
 fn malformed<T>(reason: impl Display) -> CodecError {
     CodecError::Malformed { of: std::any::type_name::<T>(), reason: reason.to_string() }
-}
-
-fn encode<T: Serialize>(value: &T) -> Result<Bytes, CodecError> {
-    codec::encode(value, CodecLimits::default().bytes_max)
 }
 
 /// The arguments of a method, as JSON.
@@ -223,8 +209,8 @@ impl<'a> JsonArguments<'a> {
     }
 
     /// Encodes what was taken.
-    pub fn encode<T: Serialize>(&self, arguments: &T) -> Result<Bytes, ArgumentError> {
-        encode(arguments).map_err(|error| ArgumentError::Encoding { reason: error.to_string() })
+    pub fn encode<T: Arguments>(&self, arguments: &T) -> Result<Bytes, ArgumentError> {
+        arguments.encode().map_err(|error| ArgumentError::Encoding { reason: error.to_string() })
     }
 }
 

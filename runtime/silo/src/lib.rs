@@ -76,6 +76,7 @@ mod own_call;
 mod parked;
 mod pending;
 mod placing;
+mod portable;
 mod registry;
 mod reminders;
 mod reply;
