@@ -3,7 +3,7 @@
 //! Source: <https://valgrind.org/docs/manual/cl-format.html>.
 
 use super::number;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 
 /// Functions by name, with the instructions of their own and of those that they call.
@@ -118,10 +118,11 @@ impl Reader {
             *self.graph.own.entry(function).or_default() += cost;
             return Ok(());
         }
-        let callee = self.callee.take();
-        ensure!(callee.is_some(), "a call of no function");
-        let callees = self.graph.calls.entry(function).or_default();
-        *callees.entry(callee.unwrap_or_default()).or_default() += cost;
+        let callee = self.callee.take().context("a call of no function")?;
+        // What a function takes for itself is in what it takes for others.
+        if callee != function {
+            *self.graph.calls.entry(function).or_default().entry(callee).or_default() += cost;
+        }
         Ok(())
     }
 }
@@ -159,6 +160,13 @@ totals: 100
         assert_eq!((graph.whole("main"), graph.whole("work"), graph.whole("deeper")), (100, 90, 40));
         assert_eq!(graph.callees("main").collect::<Vec<_>>(), [("work", 90)]);
         assert_eq!(graph.callees("deeper").count(), 0);
+    }
+
+    #[test]
+    fn a_call_of_itself_counts_once() {
+        let profile = "fn=(1) f\n1 10\ncfn=(1)\ncalls=1 1\n1 5\ncfn=(2) g\ncalls=1 1\n1 90\n";
+        let graph = Graph::read(profile).expect("well formed");
+        assert_eq!((graph.whole("f"), graph.callees("f").count()), (100, 1));
     }
 
     #[test]
