@@ -59,8 +59,12 @@ impl Graph {
         callees.into_iter()
     }
 
-    /// The function that nobody calls and that takes the most: where the program begins.
+    /// Where the program begins: `main`, or else the function that nobody calls and that takes the most.
     pub fn root(&self) -> Option<&str> {
+        // What stands before it are two functions of one name, hence a circle.
+        if let Some((main, _)) = self.calls.get_key_value("main") {
+            return Some(main);
+        }
         let called: Vec<&String> = self.calls.values().flat_map(BTreeMap::keys).collect();
         let is_called: std::collections::BTreeSet<&String> = called.into_iter().collect();
         let roots = self.calls.keys().filter(|name| !is_called.contains(name));
@@ -160,6 +164,14 @@ totals: 100
         assert_eq!((graph.whole("main"), graph.whole("work"), graph.whole("deeper")), (100, 90, 40));
         assert_eq!(graph.callees("main").collect::<Vec<_>>(), [("work", 90)]);
         assert_eq!(graph.callees("deeper").count(), 0);
+    }
+
+    #[test]
+    fn a_program_begins_at_main_or_where_nobody_calls() {
+        let circle = "fn=(1) (below main)\n1 0\ncfn=(2) main\ncalls=1 1\n1 9\nfn=(2)\n1 5\ncfn=(3) f\ncalls=1 1\n1 4\n";
+        assert_eq!(Graph::read(circle).expect("well formed").root(), Some("main"));
+        let other = circle.replace("main", "start");
+        assert_eq!(Graph::read(&other).expect("well formed").root(), Some("(below start)"));
     }
 
     #[test]
