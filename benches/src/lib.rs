@@ -2,5 +2,6 @@
 #![deny(missing_docs)]
 
 pub mod frames;
+pub mod hot_paths;
 pub mod processor;
 pub mod real_silo;

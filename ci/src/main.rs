@@ -13,6 +13,7 @@ mod layers;
 mod links;
 mod metadata;
 mod mutants;
+mod perf;
 mod report;
 mod run;
 mod seeds;
@@ -42,7 +43,7 @@ struct Arguments {
 enum Command {
     /// What takes seconds: formatting, layers, tidy, links
     Quick,
-    /// Everything: the default, plus the optimised build, docs, loom, shuttle, madsim, mutants
+    /// Everything: the default, plus the optimised build, docs, loom, shuttle, madsim, mutants, perf
     Full,
     /// Which crate may depend on which (the table is ci/src/layers.rs)
     Layers,
@@ -77,6 +78,8 @@ enum Command {
     Loom,
     /// Runs silos on madsim, which gates nothing
     Madsim,
+    /// Counts the instructions of the hot paths: within 2 % of those committed
+    Perf(perf::Arguments),
     /// Installs a git pre-commit hook that runs `cargo ci quick`
     Hooks,
 }
@@ -113,6 +116,7 @@ fn carry_out(arguments: &Arguments) -> Result<Report> {
             report.run("shuttle", steps::shuttle);
             report.run("madsim", steps::madsim_opinion);
             report.run("mutants", || mutants::gate(&[], None));
+            report.run("perf", perf::where_possible);
         }
         Some(Command::Quick) => quick(&mut report)?,
         Some(Command::Layers) => report.run("layers", layers_check),
@@ -139,6 +143,7 @@ fn carry_out(arguments: &Arguments) -> Result<Report> {
             report.run("shuttle", steps::shuttle);
         }
         Some(Command::Madsim) => report.run("madsim", steps::madsim),
+        Some(Command::Perf(asked)) => report.run("perf", || perf::run(asked)),
         Some(Command::Hooks) => report.run("hooks", hooks::install),
     }
     Ok(report)
