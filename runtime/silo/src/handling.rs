@@ -3,7 +3,7 @@
 use crate::activation::Activation;
 use crate::actor::{Access, Dispatch, MethodError, MethodResult, Save};
 use crate::because::Because;
-use crate::caller::Scope;
+use crate::calls::Calls;
 use crate::context::ActorContext;
 use crate::durable::CommitError;
 use crate::errands::{self, is_errand};
@@ -467,21 +467,13 @@ pub(crate) fn context_of(
     message: &Message,
     staging: Option<Arc<Staging>>,
 ) -> ActorContext {
-    let chain = message.chain.iter().cloned().chain([activation.id.clone()]).collect();
-    let scope = Scope {
-        kernel: kernel.clone(),
-        chain,
-        deadline: message.deadline,
-        headers: message.headers.clone(),
-        sender: Some((activation.serial, activation.sent.clone())),
-    };
     ActorContext {
         id: activation.id.clone(),
         silo: kernel.id,
         epoch: activation.epoch(),
         deadline: message.deadline,
         clock: kernel.env.clock.clone(),
-        issuer: Arc::new(scope),
+        calls: Calls::of_turn(kernel, activation, &message.chain),
         headers: message.headers.clone(),
         staging,
         lent: None,
