@@ -31,16 +31,18 @@ pub(crate) enum After {
     Discard(&'static str),
 }
 
-/// Runs one message to its end: handler, commit, reply.
+/// Runs one message to its end: handler, commit, reply. `read` is what the clock said, if it was read just now.
 pub(crate) async fn execute(
     kernel: &Arc<Kernel>,
     activation: &Arc<Activation>,
     message: Message,
     access: Access,
+    read: Option<Instant>,
 ) -> After {
-    if let Some(after) = unfit(kernel, activation, &message).await {
-        return after;
-    }
+    let mut now = match fit(kernel, activation, &message, read).await {
+        Ok(now) => now,
+        Err(after) => return after,
+    };
     if is_save(&message) {
         return Box::pin(kernel.save_in_turn(activation)).await;
     }
@@ -65,16 +67,19 @@ pub(crate) async fn execute(
             return After::Keep;
         }
         // The store took its time: neither the lease nor the deadline is what it was.
-        if let Some(after) = unfit(kernel, activation, &message).await {
-            reached!("turns.too_late_after_a_save");
-            return after;
-        }
+        now = match fit(kernel, activation, &message, None).await {
+            Ok(now) => now,
+            Err(after) => {
+                reached!("turns.too_late_after_a_save");
+                return after;
+            }
+        };
     }
     let (ended, after) = if is_errand(message.method) {
         errands::run(kernel, activation, &message).await
     } else {
         let staging = staging_of(kernel, activation, message.method);
-        take_turn(kernel, activation, &message, access, staging).await
+        take_turn(kernel, activation, &message, access, staging, Some(now)).await
     };
     kernel.finish(&message, ended);
     if let (Some(timer), After::Keep) = (&message.tick, &after) {
@@ -83,21 +88,30 @@ pub(crate) async fn execute(
     after
 }
 
-/// Ends a message that must not run now: without a lease, or past its deadline.
-async fn unfit(kernel: &Arc<Kernel>, activation: &Arc<Activation>, message: &Message) -> Option<After> {
-    if !kernel.lease_proven().await {
-        kernel.finish(message, Ended::Bounced);
-        return Some(After::Discard("silo stopped"));
+/// Says when it is, if a message may run then; ends one that must not: without a lease, or past its deadline.
+async fn fit(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    message: &Message,
+    read: Option<Instant>,
+) -> Result<Instant, After> {
+    let mut now = read.unwrap_or_else(|| kernel.env.clock.now());
+    if kernel.is_stopped() || !kernel.lease.valid(now) {
+        if !kernel.lease_proven().await {
+            kernel.finish(message, Ended::Bounced);
+            return Err(After::Discard("silo stopped"));
+        }
+        now = kernel.env.clock.now();
     }
-    if kernel.env.clock.now() >= message.deadline && !mutant!("m23") {
+    if now >= message.deadline && !mutant!("m23") {
         reached!("turns.deadline_before_run");
         kernel.finish(message, Failure::DeadlineBeforeRun.into());
         if let Some(timer) = &message.tick {
             kernel.put_off(activation, timer);
         }
-        return Some(After::Keep);
+        return Err(After::Keep);
     }
-    None
+    Ok(now)
 }
 
 /// What an exclusive turn of a durable actor may say beside its state.
@@ -110,13 +124,14 @@ fn staging_of(kernel: &Arc<Kernel>, activation: &Activation, method: MethodId) -
     Some(Arc::new(Staging::new(kernel, claim)))
 }
 
-/// Runs a method: filters, handler, commit.
+/// Runs a method: filters, handler, commit. `read` is what the clock said, if it was read just now.
 pub(crate) async fn take_turn(
     kernel: &Arc<Kernel>,
     activation: &Arc<Activation>,
     message: &Message,
     access: Access,
     staging: Option<Arc<Staging>>,
+    read: Option<Instant>,
 ) -> (Ended, After) {
     let Some(method) = activation.kind.contract.method(message.method) else {
         // Calls are checked at delivery. A reminder may be older than this contract.
@@ -181,7 +196,8 @@ pub(crate) async fn take_turn(
             Dispatch::Future(future) => future.await,
         })
     };
-    let outcome = Guarded::new(kernel, handler).await;
+    // With a key the store has been asked meanwhile.
+    let outcome = Guarded::new_at(kernel, read.filter(|_| key.is_none()), handler).await;
     let mut left_under_way = false;
     if let Some(lent) = &lent {
         let claim = lent.take_back();
