@@ -294,3 +294,12 @@ impl Kernel {
         }
     }
 }
+
+/// How large the future of an ask is.
+#[cfg(test)]
+pub(crate) fn size_of_ask() -> usize {
+    fn size_of_future<A, B, C, D, F: Future>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+    size_of_future(ask)
+}

@@ -48,7 +48,7 @@ pub(crate) async fn execute(
     }
     // What has to commit at its end fails alone: what was acknowledged before it is in the store by then.
     let commits = message.idempotency.is_some() || errands::commits_alone(message.method);
-    // Boxed, lest every turn's future have room for it.
+    // Boxed, as all that is rare or asks the store is, lest every turn's future have room for it.
     if access == Access::Exclusive
         && activation.unsaved.is_dirty()
         && (commits || activation.unsaved.is_overdue(kernel.env.clock.now()))
@@ -76,7 +76,7 @@ pub(crate) async fn execute(
         };
     }
     let (ended, after) = if is_errand(message.method) {
-        errands::run(kernel, activation, &message).await
+        Box::pin(errands::run(kernel, activation, &message)).await
     } else {
         let staging = staging_of(kernel, activation, message.method);
         take_turn(kernel, activation, &message, access, staging, Some(now)).await
@@ -145,7 +145,7 @@ pub(crate) async fn take_turn(
     }
     let key = message.idempotency.filter(|_| method.access == Access::Exclusive);
     if let Some(key) = key
-        && let Some(outcome) = taken_before(kernel, activation, message, key).await
+        && let Some(outcome) = Box::pin(taken_before(kernel, activation, message, key)).await
     {
         return outcome;
     }
@@ -334,7 +334,7 @@ async fn conclude(
         reached!("turns.reminder_not_taken");
         return (ended, After::Discard("a reminder's call could not be run"));
     }
-    match commit(kernel, activation, message, &ended, staging).await {
+    match Box::pin(commit(kernel, activation, message, &ended, staging)).await {
         Ok(()) => (ended, After::Keep),
         // Of a kind with `write_behind`: what was acknowledged before would go with it. Letters must not be parted from
         // what the turn has done: then it goes all the same.

@@ -254,3 +254,19 @@ impl From<Access> for turn::Access {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caller;
+
+    /// What is boxed for every call is moved once, and a few hundred bytes are moved for nothing.
+    #[test]
+    fn what_every_call_boxes_is_small() {
+        fn size_of_turns<A, B, C, D, E, F: Future>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(size_of_turns(run) <= 2560, "{} bytes", size_of_turns(run));
+        assert!(caller::size_of_ask() <= 1024, "{} bytes", caller::size_of_ask());
+    }
+}
