@@ -11,11 +11,13 @@ use quark_core::wire::Lane;
 use quark_core::{SiloId, SiloName};
 use quark_env::transport::{Incoming, SendError};
 use quark_env::{Clock, Entropy, Store, Transport};
-use quark_testkit::store_conformance::MemoryStore;
 use quark_tokio::{OsEntropy, TokioClock};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use store::MemoryStore;
 use tokio::runtime::Handle;
+
+mod store;
 
 /// The actor.
 #[derive(Default)]
@@ -50,7 +52,7 @@ impl Peer for Quark {
         let builder = Silo::builder("peers").actor::<Counter>();
         let clock: Arc<dyn Clock> = Arc::new(TokioClock::new(Handle::current()));
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let newcomer = builder.newcomer(SiloName::new("alone").expect("a valid name"), ADDRESS);
         let config = builder.membership_config();
         let id = quark::membership::join_identity(&clock, &entropy, &store, config, &newcomer)
