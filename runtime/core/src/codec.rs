@@ -10,6 +10,7 @@
 
 mod limited;
 mod measure;
+mod small;
 #[cfg(test)]
 mod tests;
 
@@ -90,6 +91,9 @@ pub fn encode<T: Serialize + ?Sized>(value: &T, bytes_max: usize) -> Result<Byte
 /// Writes a value within limits. See [`encode`].
 pub fn encode_within<T: Serialize + ?Sized>(value: &T, limits: CodecLimits) -> Result<Bytes, CodecError> {
     let bytes = measure::measure(value, limits)?;
+    if let Some(small) = small::encode(value, bytes)? {
+        return Ok(small);
+    }
     let mut out = Vec::with_capacity(bytes);
     options().serialize_into(&mut out, value).map_err(|error| malformed::<T>(&error))?;
     // maybe: another size than measured, from a `Serialize` that says something else the second time.

@@ -37,13 +37,9 @@ impl Scope {
         Self { kernel, chain, deadline: Instant::NEVER, headers, sender: None }
     }
 
-    fn message(&self, request: CallRequest, reply_to: ReplyTo) -> (Message, &'static str) {
-        let now = self.kernel.env.clock.now();
-        let limit = match request.deadline {
-            Some(limit) => (now + limit).min(self.deadline),
-            None if self.deadline == Instant::NEVER => now + self.kernel.config.deadline,
-            None => self.deadline,
-        };
+    /// A message, and what its deadline will be.
+    fn message(&self, request: CallRequest, reply_to: ReplyTo) -> (Message, Patience, &'static str) {
+        let patience = Patience { own: request.deadline, inherited: self.deadline };
         let headers = if request.headers.is_empty() {
             self.headers.clone()
         } else {
@@ -60,7 +56,7 @@ impl Scope {
             actor: request.actor,
             method: request.method,
             args: request.args,
-            deadline: limit,
+            deadline: self.deadline,
             chain: if reply_to == ReplyTo::Nobody { Arc::from([]) } else { self.chain.clone() },
             order,
             idempotency: request.idempotency,
@@ -68,21 +64,41 @@ impl Scope {
             hops: 0,
             tick: None,
         };
-        (message, request.method_name)
+        (message, patience, request.method_name)
+    }
+}
+
+/// How long a call may take, before it is known when it begins.
+#[derive(Clone, Copy)]
+struct Patience {
+    own: Option<Duration>,
+    inherited: Instant,
+}
+
+impl Patience {
+    /// The deadline of a call that begins now.
+    fn from(self, now: Instant, kernel: &Kernel) -> Instant {
+        match self.own {
+            Some(limit) => (now + limit).min(self.inherited),
+            None if self.inherited == Instant::NEVER => now + kernel.config.deadline,
+            None => self.inherited,
+        }
     }
 }
 
 impl Issuer for Scope {
     fn ask(&self, request: CallRequest) -> BoxFuture<'static, Result<Bytes, Outcome>> {
         let kernel = self.kernel.clone();
-        let (message, method) = self.message(request, ReplyTo::Local);
-        Box::pin(ask(kernel, message, method))
+        let (message, patience, method) = self.message(request, ReplyTo::Local);
+        Box::pin(ask(kernel, message, Some(patience), method))
     }
 
     fn tell(&self, request: CallRequest) -> Result<(), Failure> {
-        let (message, method) = self.message(request, ReplyTo::Nobody);
+        let (mut message, patience, method) = self.message(request, ReplyTo::Nobody);
         admit(&self.kernel, &message, method)?;
-        self.kernel.route(message);
+        let now = self.kernel.env.clock.now();
+        message.deadline = patience.from(now, &self.kernel);
+        self.kernel.route_at(message, now);
         Ok(())
     }
 }
@@ -98,7 +114,7 @@ impl Scope {
             hops: 0,
             ..message
         };
-        match ask(self.kernel.clone(), message, "a client's method").await {
+        match ask(self.kernel.clone(), message, None, "a client's method").await {
             Ok(bytes) => Ended::Ok(bytes),
             Err(Outcome::App(bytes)) => Ended::App(bytes),
             Err(Outcome::Failed(failure)) => Ended::Failed(failure),
@@ -123,16 +139,28 @@ fn admit(kernel: &Kernel, message: &Message, method: &str) -> Result<(), Failure
     Ok(())
 }
 
-/// Asks, and asks again while nothing ran, or while the call's key makes it run once.
-async fn ask(kernel: Arc<Kernel>, message: Message, method: &'static str) -> Result<Bytes, Outcome> {
+/// Asks, and asks again while nothing ran, or while the call's key makes it run once. Without patience, the message has its
+/// deadline already.
+///
+/// The clock is read once for each attempt: a call in place takes less time than reading it for each of those who ask.
+async fn ask(
+    kernel: Arc<Kernel>,
+    mut message: Message,
+    patience: Option<Patience>,
+    method: &'static str,
+) -> Result<Bytes, Outcome> {
     admit(&kernel, &message, method).map_err(Outcome::Failed)?;
+    let mut now = kernel.env.clock.now();
+    if let Some(patience) = patience {
+        message.deadline = patience.from(now, &kernel);
+    }
     let mut attempts = Attempts::new(message.deadline, FIRST_PAUSE, message.idempotency.is_some());
     loop {
-        attempts.may_try(kernel.env.clock.now()).map_err(Outcome::Failed)?;
+        attempts.may_try(now).map_err(Outcome::Failed)?;
         let pending = PendingCall::open(&kernel, &message).map_err(|f| Outcome::Failed(attempts.end(f)))?;
         let mut attempt = message.clone();
         attempt.call = pending.id;
-        kernel.route(attempt);
+        kernel.route_at(attempt, now);
         match pending.await {
             Ended::Ok(bytes) => return Ok(bytes),
             Ended::App(bytes) => return Err(Outcome::App(bytes)),
@@ -140,11 +168,12 @@ async fn ask(kernel: Arc<Kernel>, message: Message, method: &'static str) -> Res
             Ended::Bounced => reached!("caller.bounced"),
         }
         kernel.check_serving().map_err(|f| Outcome::Failed(attempts.end(f)))?;
-        let now = kernel.env.clock.now();
+        now = kernel.env.clock.now();
         let next = attempts.next(now);
         let is_early = buggify!(kernel.env.entropy, "asks_again_at_once");
         // Time has to pass all the same, or a call that bounces would stop it.
         kernel.env.clock.sleep_until(if is_early { next.min(now + AT_ONCE) } else { next }).await;
+        now = kernel.env.clock.now();
     }
 }
 
@@ -152,15 +181,15 @@ const AT_ONCE: Duration = Duration::from_micros(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// One attempt, in the table of pending calls. Dropping it withdraws the call.
-struct PendingCall {
-    kernel: Arc<Kernel>,
+struct PendingCall<'k> {
+    kernel: &'k Kernel,
     id: CallId,
     deadline: Instant,
     ended: bool,
 }
 
-impl PendingCall {
-    fn open(kernel: &Arc<Kernel>, message: &Message) -> Result<Self, Failure> {
+impl<'k> PendingCall<'k> {
+    fn open(kernel: &'k Kernel, message: &Message) -> Result<Self, Failure> {
         let (id, next) = {
             let mut pending = kernel.pending.lock();
             let id = pending.start(message.actor.clone(), message.deadline);
@@ -177,11 +206,11 @@ impl PendingCall {
             kernel.sweeper.wake_by(next);
         }
         kernel.observe(|| Event::CallIssued { call: id, actor: &message.actor, deadline: message.deadline });
-        Ok(Self { kernel: kernel.clone(), id, deadline: message.deadline, ended: false })
+        Ok(Self { kernel, id, deadline: message.deadline, ended: false })
     }
 }
 
-impl Future for PendingCall {
+impl Future for PendingCall<'_> {
     type Output = Ended;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
@@ -198,7 +227,7 @@ impl Future for PendingCall {
     }
 }
 
-impl Drop for PendingCall {
+impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         if self.ended {
             return;
@@ -264,4 +293,13 @@ impl Kernel {
             self.send_cancel(silo, call, actor);
         }
     }
+}
+
+/// How large the future of an ask is.
+#[cfg(test)]
+pub(crate) fn size_of_ask() -> usize {
+    fn size_of_future<A, B, C, D, F: Future>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+    size_of_future(ask)
 }

@@ -3,6 +3,7 @@
 use crate::activation::Activation;
 use crate::actor::Actor;
 use crate::call::{ActorHandle, Issuer};
+use crate::calls::Calls;
 use crate::outbox::{Outbox, OutboxError};
 use crate::reminders::{ReminderError, Reminders, Tick};
 use crate::saving::{AT_THE_END, Lent, NO_TURN, SaveError};
@@ -26,7 +27,7 @@ pub struct ActorContext {
     pub(crate) epoch: Epoch,
     pub(crate) deadline: Instant,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) issuer: Arc<dyn Issuer>,
+    pub(crate) calls: Calls,
     pub(crate) headers: Arc<[(String, String)]>,
     /// In an exclusive turn of a durable kind.
     pub(crate) staging: Option<Arc<Staging>>,
@@ -236,7 +237,11 @@ impl ActorContext {
     /// Panics: if this actor is of another kind.
     pub fn myself<A: Actor>(&self) -> A::Ref {
         assert_eq!(A::KIND, self.id.kind(), "`myself` is asked for by the actor's own type");
-        A::reference(ActorHandle::new(self.issuer.clone(), self.id.clone()))
+        A::reference(ActorHandle::new(self.issuer(), self.id.clone()))
+    }
+
+    fn issuer(&self) -> Arc<dyn Issuer> {
+        self.calls.issuer(&self.id, self.deadline, &self.headers)
     }
 
     /// A value of the request context.
@@ -254,6 +259,6 @@ impl ActorContext {
     /// As [`ActorContext::actor`], for keys that come from outside.
     pub fn try_actor<A: Actor>(&self, key: &str) -> Result<A::Ref, ActorIdError> {
         let id = ActorId::of_tenant(self.id.tenant(), A::KIND, key)?;
-        Ok(A::reference(ActorHandle::new(self.issuer.clone(), id)))
+        Ok(A::reference(ActorHandle::new(self.issuer(), id)))
     }
 }

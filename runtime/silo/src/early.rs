@@ -191,7 +191,7 @@ impl Kernel {
         {
             reached!("early.followed");
             seen = message.order.map_or(seen, |order| order.serial);
-            self.deliver_in_order(activation, message);
+            self.deliver_in_order(activation, message, None);
         }
     }
 
@@ -205,7 +205,7 @@ impl Kernel {
                 Ok((activation, message)) => {
                     reached!("early.waited_in_vain");
                     let order = message.order;
-                    self.deliver_in_order(&activation, message);
+                    self.deliver_in_order(&activation, message, None);
                     if let Some(order) = order {
                         self.deliver_followers(&activation, order);
                     }

@@ -107,7 +107,7 @@ async fn fire(kernel: &Arc<Kernel>, activation: &Arc<Activation>, message: &Mess
     };
     let staging = Arc::new(Staging::firing(kernel, claim, reminders));
     let (ended, after) = match run {
-        Some(run) => take_turn(kernel, activation, &run, Access::Exclusive, Some(staging)).await,
+        Some(run) => take_turn(kernel, activation, &run, Access::Exclusive, Some(staging), None).await,
         // All that was due is dropped by its policy.
         None => {
             let nothing = Ended::Ok(Bytes::new());
@@ -157,7 +157,7 @@ async fn take_letter(
     }
     let run = Message { method: delivery.method, args: delivery.args, ..message.clone() };
     let staging = Arc::new(Staging::taking(kernel, claim, delivery.from, delivery.id));
-    let (ended, after) = take_turn(kernel, activation, &run, Access::Exclusive, Some(staging)).await;
+    let (ended, after) = take_turn(kernel, activation, &run, Access::Exclusive, Some(staging), None).await;
     let ended = match ended {
         Ended::App(_) => {
             reached!("outbox.refused");

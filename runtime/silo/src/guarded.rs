@@ -1,6 +1,7 @@
 //! Runs user code so that neither a panic nor a lost lease gets past it.
 
 use crate::kernel::Kernel;
+use quark_core::Instant;
 use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -16,6 +17,7 @@ pin_project_lite::pin_project! {
 /// Polls `inner` only while the silo's lease is valid (promise P2), and catches its panics.
 pub(crate) struct Guarded<'k, F> {
     kernel: &'k Arc<Kernel>,
+    read: Option<Instant>,
     #[pin]
     inner: F,
 }
@@ -23,7 +25,13 @@ pub(crate) struct Guarded<'k, F> {
 
 impl<'k, F: Future> Guarded<'k, F> {
     pub fn new(kernel: &'k Arc<Kernel>, inner: F) -> Self {
-        Self { kernel, inner }
+        Self { kernel, read: None, inner }
+    }
+
+    /// As [`Guarded::new`], for code that is polled as soon as the clock has been read, if it has: its first poll does not
+    /// read it again.
+    pub fn new_at(kernel: &'k Arc<Kernel>, read: Option<Instant>, inner: F) -> Self {
+        Self { kernel, read, inner }
     }
 }
 
@@ -35,7 +43,8 @@ impl<F: Future> Future for Guarded<'_, F> {
         if this.kernel.is_stopped() {
             return Poll::Ready(Err(Stopped));
         }
-        if !this.kernel.lease.valid_or_wait(this.kernel.env.clock.now(), cx.waker()) {
+        let now = this.read.take().unwrap_or_else(|| this.kernel.env.clock.now());
+        if !this.kernel.lease.valid_or_wait(now, cx.waker()) {
             quark_core::reached!("guarded.lease_wait");
             return Poll::Pending;
         }

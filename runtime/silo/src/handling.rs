@@ -3,7 +3,7 @@
 use crate::activation::Activation;
 use crate::actor::{Access, Dispatch, MethodError, MethodResult, Save};
 use crate::because::Because;
-use crate::caller::Scope;
+use crate::calls::Calls;
 use crate::context::ActorContext;
 use crate::durable::CommitError;
 use crate::errands::{self, is_errand};
@@ -31,22 +31,24 @@ pub(crate) enum After {
     Discard(&'static str),
 }
 
-/// Runs one message to its end: handler, commit, reply.
+/// Runs one message to its end: handler, commit, reply. `read` is what the clock said, if it was read just now.
 pub(crate) async fn execute(
     kernel: &Arc<Kernel>,
     activation: &Arc<Activation>,
     message: Message,
     access: Access,
+    read: Option<Instant>,
 ) -> After {
-    if let Some(after) = unfit(kernel, activation, &message).await {
-        return after;
-    }
+    let mut now = match fit(kernel, activation, &message, read).await {
+        Ok(now) => now,
+        Err(after) => return after,
+    };
     if is_save(&message) {
         return Box::pin(kernel.save_in_turn(activation)).await;
     }
     // What has to commit at its end fails alone: what was acknowledged before it is in the store by then.
     let commits = message.idempotency.is_some() || errands::commits_alone(message.method);
-    // Boxed, lest every turn's future have room for it.
+    // Boxed, as all that is rare or asks the store is, lest every turn's future have room for it.
     if access == Access::Exclusive
         && activation.unsaved.is_dirty()
         && (commits || activation.unsaved.is_overdue(kernel.env.clock.now()))
@@ -65,16 +67,19 @@ pub(crate) async fn execute(
             return After::Keep;
         }
         // The store took its time: neither the lease nor the deadline is what it was.
-        if let Some(after) = unfit(kernel, activation, &message).await {
-            reached!("turns.too_late_after_a_save");
-            return after;
-        }
+        now = match fit(kernel, activation, &message, None).await {
+            Ok(now) => now,
+            Err(after) => {
+                reached!("turns.too_late_after_a_save");
+                return after;
+            }
+        };
     }
     let (ended, after) = if is_errand(message.method) {
-        errands::run(kernel, activation, &message).await
+        Box::pin(errands::run(kernel, activation, &message)).await
     } else {
         let staging = staging_of(kernel, activation, message.method);
-        take_turn(kernel, activation, &message, access, staging).await
+        take_turn(kernel, activation, &message, access, staging, Some(now)).await
     };
     kernel.finish(&message, ended);
     if let (Some(timer), After::Keep) = (&message.tick, &after) {
@@ -83,21 +88,30 @@ pub(crate) async fn execute(
     after
 }
 
-/// Ends a message that must not run now: without a lease, or past its deadline.
-async fn unfit(kernel: &Arc<Kernel>, activation: &Arc<Activation>, message: &Message) -> Option<After> {
-    if !kernel.lease_proven().await {
-        kernel.finish(message, Ended::Bounced);
-        return Some(After::Discard("silo stopped"));
+/// Says when it is, if a message may run then; ends one that must not: without a lease, or past its deadline.
+async fn fit(
+    kernel: &Arc<Kernel>,
+    activation: &Arc<Activation>,
+    message: &Message,
+    read: Option<Instant>,
+) -> Result<Instant, After> {
+    let mut now = read.unwrap_or_else(|| kernel.env.clock.now());
+    if kernel.is_stopped() || !kernel.lease.valid(now) {
+        if !kernel.lease_proven().await {
+            kernel.finish(message, Ended::Bounced);
+            return Err(After::Discard("silo stopped"));
+        }
+        now = kernel.env.clock.now();
     }
-    if kernel.env.clock.now() >= message.deadline && !mutant!("m23") {
+    if now >= message.deadline && !mutant!("m23") {
         reached!("turns.deadline_before_run");
         kernel.finish(message, Failure::DeadlineBeforeRun.into());
         if let Some(timer) = &message.tick {
             kernel.put_off(activation, timer);
         }
-        return Some(After::Keep);
+        return Err(After::Keep);
     }
-    None
+    Ok(now)
 }
 
 /// What an exclusive turn of a durable actor may say beside its state.
@@ -110,13 +124,14 @@ fn staging_of(kernel: &Arc<Kernel>, activation: &Activation, method: MethodId) -
     Some(Arc::new(Staging::new(kernel, claim)))
 }
 
-/// Runs a method: filters, handler, commit.
+/// Runs a method: filters, handler, commit. `read` is what the clock said, if it was read just now.
 pub(crate) async fn take_turn(
     kernel: &Arc<Kernel>,
     activation: &Arc<Activation>,
     message: &Message,
     access: Access,
     staging: Option<Arc<Staging>>,
+    read: Option<Instant>,
 ) -> (Ended, After) {
     let Some(method) = activation.kind.contract.method(message.method) else {
         // Calls are checked at delivery. A reminder may be older than this contract.
@@ -130,7 +145,7 @@ pub(crate) async fn take_turn(
     }
     let key = message.idempotency.filter(|_| method.access == Access::Exclusive);
     if let Some(key) = key
-        && let Some(outcome) = taken_before(kernel, activation, message, key).await
+        && let Some(outcome) = Box::pin(taken_before(kernel, activation, message, key)).await
     {
         return outcome;
     }
@@ -181,7 +196,8 @@ pub(crate) async fn take_turn(
             Dispatch::Future(future) => future.await,
         })
     };
-    let outcome = Guarded::new(kernel, handler).await;
+    // With a key the store has been asked meanwhile.
+    let outcome = Guarded::new_at(kernel, read.filter(|_| key.is_none()), handler).await;
     let mut left_under_way = false;
     if let Some(lent) = &lent {
         let claim = lent.take_back();
@@ -318,7 +334,7 @@ async fn conclude(
         reached!("turns.reminder_not_taken");
         return (ended, After::Discard("a reminder's call could not be run"));
     }
-    match commit(kernel, activation, message, &ended, staging).await {
+    match Box::pin(commit(kernel, activation, message, &ended, staging)).await {
         Ok(()) => (ended, After::Keep),
         // Of a kind with `write_behind`: what was acknowledged before would go with it. Letters must not be parted from
         // what the turn has done: then it goes all the same.
@@ -467,21 +483,13 @@ pub(crate) fn context_of(
     message: &Message,
     staging: Option<Arc<Staging>>,
 ) -> ActorContext {
-    let chain = message.chain.iter().cloned().chain([activation.id.clone()]).collect();
-    let scope = Scope {
-        kernel: kernel.clone(),
-        chain,
-        deadline: message.deadline,
-        headers: message.headers.clone(),
-        sender: Some((activation.serial, activation.sent.clone())),
-    };
     ActorContext {
         id: activation.id.clone(),
         silo: kernel.id,
         epoch: activation.epoch(),
         deadline: message.deadline,
         clock: kernel.env.clock.clone(),
-        issuer: Arc::new(scope),
+        calls: Calls::of_turn(kernel, activation, &message.chain),
         headers: message.headers.clone(),
         staging,
         lent: None,

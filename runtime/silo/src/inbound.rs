@@ -133,7 +133,7 @@ impl Kernel {
             return self.route_for_client(message);
         }
         let registration = envelope.registration.map(|(view, serial)| Registration { view, serial });
-        self.route_with(message, registration);
+        self.route_with(message, registration, None);
     }
 
     fn open_reply(&self, envelope: Envelope) {

@@ -43,6 +43,7 @@ mod body_cell;
 mod bring_up;
 pub mod call;
 mod caller;
+mod calls;
 mod catalog;
 mod cluster_client;
 mod config;

@@ -27,17 +27,28 @@ impl Message {
 impl Kernel {
     /// Sends a message on its way.
     pub(crate) fn route(self: &Arc<Self>, message: Message) {
-        self.route_with(message, None);
+        self.route_with(message, None, None);
     }
 
-    /// Sends a message on its way; a registration says that the owner of its range has sent it here.
-    pub(crate) fn route_with(self: &Arc<Self>, mut message: Message, registration: Option<Registration>) {
+    /// As [`Kernel::route`], by who has just read the clock.
+    pub(crate) fn route_at(self: &Arc<Self>, message: Message, now: Instant) {
+        self.route_with(message, None, Some(now));
+    }
+
+    /// Sends a message on its way; a registration says that the owner of its range has sent it here. `read` is what the
+    /// clock said, if it was read just now.
+    pub(crate) fn route_with(
+        self: &Arc<Self>,
+        mut message: Message,
+        registration: Option<Registration>,
+        read: Option<Instant>,
+    ) {
         if let Some(activation) = self.catalog.find(&message.actor) {
             self.mind_the_long_road(&activation, &mut message);
             if message.reply_to == ReplyTo::Local {
                 self.pending.lock().aim(message.call, self.id, message.hops);
             }
-            return self.deliver(&activation, message);
+            return self.deliver(&activation, message, read);
         }
         if let Some(registration) = registration {
             return self.host(message, registration);
@@ -128,10 +139,10 @@ impl Kernel {
         }
         if is_new {
             // The message is queued first, so that bringing up finds it.
-            self.deliver(activation, message);
+            self.deliver(activation, message, None);
             self.bring_up(activation.clone());
         } else {
-            self.deliver(activation, message);
+            self.deliver(activation, message, None);
         }
     }
 

@@ -46,13 +46,32 @@ pub(crate) struct Pending {
     serial: u64,
     open: usize,
     most: usize,
-    /// Tick → first slot that expires in it.
+    /// Tick → first slot that expires in it, but for the tick in `last`.
     buckets: BTreeMap<u64, u32>,
+    /// The bucket of the call that was opened last. It stands beside the others, because one call after another opens and
+    /// closes the only one of its tick, and a map allocates for its first.
+    last: Option<Bucket>,
+}
+
+/// The calls that expire in one tick.
+#[derive(Clone, Copy)]
+struct Bucket {
+    tick: u64,
+    /// The first of them.
+    first: u32,
 }
 
 impl Pending {
     pub fn new(most: usize) -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), serial: 0, open: 0, most, buckets: BTreeMap::new() }
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+            serial: 0,
+            open: 0,
+            most,
+            buckets: BTreeMap::new(),
+            last: None,
+        }
     }
 
     /// How many calls are waiting or have an outcome that nobody has taken yet.
@@ -155,9 +174,15 @@ impl Pending {
 
     /// The calls whose deadline has come.
     pub fn expired(&self, now: Instant) -> Vec<CallId> {
+        let tick = now.0 / TICK_NS;
+        let mut due: Vec<Bucket> =
+            self.buckets.range(..=tick).map(|(&tick, &first)| Bucket { tick, first }).collect();
+        if let Some(last) = self.last.filter(|last| last.tick <= tick) {
+            due.insert(due.partition_point(|bucket| bucket.tick < last.tick), last);
+        }
         let mut late = Vec::new();
-        for (_, &first) in self.buckets.range(..=now.0 / TICK_NS) {
-            let mut slot = first;
+        for bucket in due {
+            let mut slot = bucket.first;
             while slot != NONE {
                 let entry = &self.entries[slot as usize];
                 if entry.deadline <= now {
@@ -171,7 +196,12 @@ impl Pending {
 
     /// When the next call expires, rounded up to the tick.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.buckets.keys().next().map(|tick| Instant((tick + 1) * TICK_NS))
+        let first = self.buckets.keys().next().copied();
+        let tick = match (first, self.last) {
+            (Some(tick), Some(last)) => Some(tick.min(last.tick)),
+            (first, last) => first.or(last.map(|last| last.tick)),
+        };
+        tick.map(|tick| Instant((tick + 1) * TICK_NS))
     }
 
     fn waiting(&self) -> impl Iterator<Item = (CallId, &Entry)> {
@@ -199,8 +229,18 @@ impl Pending {
         if deadline == Instant::NEVER {
             return;
         }
-        let first = self.buckets.entry(deadline.0 / TICK_NS).or_insert(NONE);
-        let next = std::mem::replace(first, slot);
+        let tick = deadline.0 / TICK_NS;
+        let next = match self.last {
+            Some(last) if last.tick == tick => last.first,
+            before => {
+                if let Some(before) = before {
+                    self.buckets.insert(before.tick, before.first);
+                }
+                // maybe: none has that tick. Most often the map is empty.
+                if self.buckets.is_empty() { NONE } else { self.buckets.remove(&tick).unwrap_or(NONE) }
+            }
+        };
+        self.last = Some(Bucket { tick, first: slot });
         self.entries[slot as usize].after = next;
         if next != NONE {
             self.entries[next as usize].before = slot;
@@ -214,10 +254,15 @@ impl Pending {
         }
         if before == NONE {
             let tick = deadline.0 / TICK_NS;
-            if after == NONE {
-                self.buckets.remove(&tick);
-            } else {
-                self.buckets.insert(tick, after);
+            match &mut self.last {
+                Some(last) if last.tick == tick && after == NONE => self.last = None,
+                Some(last) if last.tick == tick => last.first = after,
+                _ if after == NONE => {
+                    self.buckets.remove(&tick);
+                }
+                _ => {
+                    self.buckets.insert(tick, after);
+                }
             }
         } else {
             self.entries[before as usize].after = after;
@@ -269,7 +314,7 @@ mod tests {
             pending.withdraw(id);
         }
         assert_eq!((pending.next_deadline(), pending.open()), (None, 0));
-        assert!(pending.buckets.is_empty());
+        assert!(pending.buckets.is_empty() && pending.last.is_none());
     }
 
     #[test]

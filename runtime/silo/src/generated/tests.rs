@@ -158,7 +158,7 @@ fn context(key: &str) -> ActorContext {
         epoch: Epoch(1),
         deadline: Instant::NEVER,
         clock: Arc::new(Stopped),
-        issuer,
+        calls: crate::calls::Calls::through(issuer),
         headers: Arc::new([]),
         staging: None,
         lent: None,
