@@ -31,11 +31,13 @@
 mod decode;
 mod encode;
 mod error;
+mod idempotency;
 mod layout;
 #[cfg(test)]
 mod tests;
 
 pub use error::{DecodeError, EncodeError};
+pub use idempotency::IdempotencyKey;
 
 use crate::{ActorId, Epoch, Generation, MethodId, ViewVersion};
 use bytes::Bytes;
@@ -80,10 +82,6 @@ pub struct CallId {
     /// Grows with every use of any slot.
     pub serial: u64,
 }
-
-/// An idempotency key chosen by the caller. It differs from the call id: a retry has a new call id and the same key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct IdempotencyKey(pub u128);
 
 /// One message between silos or between a client and a silo.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -192,7 +192,7 @@ impl<R, E> Call<R, E> {
     /// ```
     pub fn idempotency_key(mut self, key: u128) -> Self {
         if let Ok(request) = &mut self.request {
-            request.idempotency = Some(IdempotencyKey(key));
+            request.idempotency = Some(IdempotencyKey::new(key));
         }
         self
     }

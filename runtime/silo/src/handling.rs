@@ -283,7 +283,8 @@ async fn taken_before(
             taken.outcome_of(message).unwrap_or_else(|| {
                 let reason = format!(
                     "the idempotency key {:032x} was used for another call of {}; draw one for each",
-                    key.0, activation.id
+                    key.get(),
+                    activation.id
                 );
                 Failure::Rejected { reason }.into()
             }),

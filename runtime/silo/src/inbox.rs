@@ -61,7 +61,7 @@ impl Inbox {
                 of: "an inbox row",
                 reason: format!("`{}` names no key", record.key.row),
             })?;
-            taken.push((IdempotencyKey(key), decode(&record.value)?.number));
+            taken.push((IdempotencyKey::new(key), decode(&record.value)?.number));
         }
         taken.sort_unstable_by_key(|(_, number)| *number);
         let next = taken.last().map_or(0, |(_, number)| number + 1);
@@ -116,7 +116,7 @@ impl Inbox {
 
 /// The row of a key.
 pub(crate) fn row_of(key: IdempotencyKey) -> String {
-    format!("{PREFIX}{:032x}", key.0)
+    format!("{PREFIX}{:032x}", key.get())
 }
 
 /// Reads a row.
@@ -166,7 +166,8 @@ mod tests {
     fn take(inbox: &mut Inbox, rows: &mut BTreeMap<String, Bytes>, key: u128) {
         let mut ops = Vec::new();
         let ended = Ended::Ok(Bytes::from(key.to_le_bytes().to_vec()));
-        let entry = inbox.writes(IdempotencyKey(key), &call(b"5"), &ended, &mut ops).expect("it is small");
+        let entry =
+            inbox.writes(IdempotencyKey::new(key), &call(b"5"), &ended, &mut ops).expect("it is small");
         inbox.committed(entry.expect("it ran"));
         for op in ops {
             match op {
@@ -203,7 +204,7 @@ mod tests {
         }
         assert_eq!(rows.len(), KEYS_KEPT);
         for inbox in [&inbox, &load(&rows)] {
-            let kept: Vec<bool> = keys.iter().map(|key| inbox.has(IdempotencyKey(*key))).collect();
+            let kept: Vec<bool> = keys.iter().map(|key| inbox.has(IdempotencyKey::new(*key))).collect();
             assert!(!kept[..10].contains(&true) && !kept[10..].contains(&false), "{kept:?}");
         }
     }
@@ -212,7 +213,7 @@ mod tests {
     fn a_repetition_is_told_the_first_outcome_and_another_call_is_not() {
         let (mut inbox, mut rows) = (Inbox::default(), BTreeMap::new());
         take(&mut inbox, &mut rows, 9);
-        let taken = || decode(&rows[&row_of(IdempotencyKey(9))]).expect("a row");
+        let taken = || decode(&rows[&row_of(IdempotencyKey::new(9))]).expect("a row");
         assert_eq!(
             taken().outcome_of(&call(b"5")),
             Some(Ended::Ok(Bytes::from(9u128.to_le_bytes().to_vec())))
@@ -224,7 +225,7 @@ mod tests {
     #[test]
     fn a_call_that_did_not_run_leaves_no_key() {
         let mut ops = Vec::new();
-        let entry = Inbox::default().writes(IdempotencyKey(1), &call(b""), &Ended::Bounced, &mut ops);
+        let entry = Inbox::default().writes(IdempotencyKey::new(1), &call(b""), &Ended::Bounced, &mut ops);
         assert!(entry.expect("nothing to encode").is_none() && ops.is_empty());
     }
 }

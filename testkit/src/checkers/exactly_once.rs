@@ -192,7 +192,7 @@ mod tests {
     use quark_core::wire::IdempotencyKey;
 
     fn key(key: u128) -> Option<Once> {
-        Some(Once::Key(IdempotencyKey(key)))
+        Some(Once::Key(IdempotencyKey::new(key)))
     }
 
     fn letter(number: u64) -> Option<Once> {

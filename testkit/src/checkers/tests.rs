@@ -87,7 +87,7 @@ fn relabelled(silos: [&str; 2], keys: [&str; 2]) -> History {
         .world(claimed(x, 1, a))
         .silo(a, activated(x, 1))
         .silo(a, started_at(x, 4, 1))
-        .silo(a, asked(x, 1, 2, Some(Once::Key(IdempotencyKey(7)))))
+        .silo(a, asked(x, 1, 2, Some(Once::Key(IdempotencyKey::new(7)))))
         .silo(a, reminded(x, 2))
         .world(stored(x, 2))
         .silo(a, committed(x, 1, 2))

@@ -35,7 +35,7 @@ impl Envelope {
         let actor = if has(layout::ACTOR) { Some(reader.actor()?) } else { None };
         let chain = if has(layout::CHAIN) { reader.chain(limits)? } else { Vec::new() };
         let idempotency = match has(layout::IDEMPOTENCY) {
-            true => Some(IdempotencyKey(u128::from_le_bytes(*reader.array("idempotency key")?))),
+            true => Some(IdempotencyKey::new(u128::from_le_bytes(*reader.array("idempotency key")?))),
             false => None,
         };
         let (order, registration, after) =

@@ -120,7 +120,7 @@ impl Envelope {
             self.chain.iter().for_each(|actor| put_actor(out, actor));
         }
         if let Some(key) = &self.idempotency {
-            out.extend_from_slice(&key.0.to_le_bytes());
+            out.extend_from_slice(&key.get().to_le_bytes());
         }
         if self.has_route() {
             out.push(

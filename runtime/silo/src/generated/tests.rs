@@ -226,7 +226,7 @@ fn a_tell_carries_what_an_ask_would() {
     account.deposit(300).idempotency_key(7).tell().expect("accepted");
     let told = direct.told.lock().pop().expect("told");
     assert_eq!((told.method, told.method_name), (named("deposit").id, "deposit"));
-    assert_eq!(told.idempotency.map(|key| key.0), Some(7));
+    assert_eq!(told.idempotency.map(|key| key.get()), Some(7));
     run(&mut *direct.actor.lock(), told.method, &told.args).expect("runs");
     assert_eq!(direct.actor.lock().balance, 300);
 }
