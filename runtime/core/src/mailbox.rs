@@ -183,11 +183,13 @@ impl<M> Default for Mailbox<M> {
 struct LaneQueue<M> {
     messages: VecDeque<(M, usize)>,
     bytes: usize,
+    /// Messages have waited here more than once.
+    is_used_again: bool,
 }
 
 impl<M> LaneQueue<M> {
     const fn new() -> Self {
-        Self { messages: VecDeque::new(), bytes: 0 }
+        Self { messages: VecDeque::new(), bytes: 0, is_used_again: false }
     }
 
     fn push(&mut self, message: M, bytes: usize) {
@@ -219,11 +221,16 @@ impl<M> LaneQueue<M> {
         std::mem::take(&mut self.messages).into_iter().map(|(message, _)| message)
     }
 
-    /// Gives a burst's memory back once it is over. A few slots stay, lest steady light traffic allocate each time.
+    /// Gives a burst's memory back once it is over. A few slots stay, lest steady light traffic allocate each time; but
+    /// none the first time, when a message has waited until its actor was there, and perhaps no other ever will.
     fn release(&mut self) {
-        if self.messages.is_empty() && self.messages.capacity() > SLOTS_KEPT {
+        if !self.messages.is_empty() {
+            return;
+        }
+        if self.messages.capacity() > SLOTS_KEPT || !self.is_used_again {
             self.messages = VecDeque::new();
         }
+        self.is_used_again = true;
     }
 }
 

@@ -181,8 +181,9 @@ impl Mail {
     }
 }
 
-/// What an activation owns beside its state: the store's claim, if durable.
+/// What an activation owns beside its state: the store's claim, if durable. Apart, because most of those that sit there idle have
+/// none.
 #[derive(Default)]
 pub(crate) struct Holding {
-    pub claim: Option<Claim>,
+    pub claim: Option<Box<Claim>>,
 }

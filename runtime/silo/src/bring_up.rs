@@ -66,7 +66,7 @@ impl Kernel {
             activation.has_seen(claim.version());
             (state, slots) = (found, std::mem::take(&mut claim.slots));
             // SAFETY: the turn is held exclusively from the activation's creation until it is ready.
-            unsafe { activation.body.exclusive() }.1.claim = Some(claim);
+            unsafe { activation.body.exclusive() }.1.claim = Some(Box::new(claim));
         }
         activation.advance(lifecycle::Event::Claimed);
         let make = async { (activation.kind.load)(&activation.id, state.as_deref(), &mut slots) };

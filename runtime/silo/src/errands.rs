@@ -173,7 +173,7 @@ async fn take_letter(
 /// The store may have lost what this activation rests on: then it ends.
 async fn compare_with_store(kernel: &Arc<Kernel>, activation: &Activation) -> (Ended, After) {
     // SAFETY: an errand's turn is exclusive, and the reference is gone before anything is awaited.
-    let claim = unsafe { activation.body.exclusive() }.1.claim.as_ref();
+    let claim = unsafe { activation.body.exclusive() }.1.claim.as_deref();
     let Some((row, version)) = claim.map(Claim::owner_row) else { return end_of(Ok(())) };
     let is_ours = match kernel.env.store.read(&row).await {
         Ok(Some(record)) => record.version == version,

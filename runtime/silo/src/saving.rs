@@ -51,9 +51,8 @@ pub(crate) struct Lent {
 }
 
 /// Where the claim is.
-#[allow(clippy::large_enum_variant, reason = "there is one for each turn, on the heap already")]
 enum Place {
-    Here(Claim),
+    Here(Box<Claim>),
     /// A save has it.
     Out,
     /// The turn is over.
@@ -63,7 +62,7 @@ enum Place {
 /// A save under way.
 struct Saving<'a> {
     lent: &'a Lent,
-    claim: Option<Claim>,
+    claim: Option<Box<Claim>>,
 }
 
 impl Drop for Saving<'_> {
@@ -76,7 +75,7 @@ impl Drop for Saving<'_> {
 }
 
 impl Lent {
-    pub fn new(kernel: Arc<Kernel>, claim: Claim, at_the_end: bool) -> Self {
+    pub fn new(kernel: Arc<Kernel>, claim: Box<Claim>, at_the_end: bool) -> Self {
         Self { kernel, at_the_end, claim: Mutex::new(Place::Here(claim)), fenced: AtomicBool::new(false) }
     }
 
@@ -111,7 +110,7 @@ impl Lent {
     }
 
     /// The turn has ended. `None`: a save is still under way, in hands that are not the turn's.
-    pub fn take_back(&self) -> Option<Claim> {
+    pub fn take_back(&self) -> Option<Box<Claim>> {
         match std::mem::replace(&mut *self.claim.lock(), Place::Over) {
             Place::Here(claim) => Some(claim),
             Place::Out | Place::Over => None,

@@ -76,6 +76,20 @@ fn an_emptied_mailbox_gives_a_burst_back() {
     assert_eq!(Mailbox::<u32>::default().user.messages.capacity(), 0);
 }
 
+#[test]
+fn a_mailbox_that_one_message_went_through_holds_no_memory() {
+    let mut mailbox = Mailbox::default();
+    let mut pass = || {
+        assert_eq!(mailbox.admit(Lane::User, 7_u32, 1), Admit::Accepted);
+        assert_eq!(mailbox.pop(), Some(7));
+        mailbox.user.messages.capacity()
+    };
+    assert_eq!(pass(), 0);
+    let kept = pass();
+    assert!((1..=SLOTS_KEPT).contains(&kept), "{kept} slots are kept for the next");
+    assert_eq!(pass(), kept);
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Admit(bool, usize),
