@@ -23,7 +23,12 @@ struct Known {
 /// of zombie-silo have.
 const CALLER_FIRST: &str = "the deadlines of a commit and of its caller are one moment";
 
+/// A machine whose disk stalls takes a fifth of the deposits, and so leaves some of the forty accounts to the audit, which only
+/// reads them. The simulated store of this story never stalls for so long.
+const READ_FIRST: &str = "clients too slow to reach every account before the audit does";
+
 const KNOWN: &[Known] = &[
+    Known { story: "drain-in-order", pair: "activation: activated > shared turn", why: READ_FIRST },
     Known { story: "clean-partition", pair: "call: asked > ended: indeterminate", why: CALLER_FIRST },
     Known { story: "clean-partition", pair: "call: (begin) > turn end", why: CALLER_FIRST },
 ];
