@@ -431,13 +431,6 @@ pub const REGISTRY: &[Mutant] = &[
         seeds: 200,
     },
     Mutant {
-        id: "m63",
-        what: "a silo whose own lease is over vouches for others",
-        site: "runtime/core/src/membership/proof.rs",
-        killer: Killer::Test { package: "quark-core", filter: "m63" },
-        seeds: 0,
-    },
-    Mutant {
         id: "m81",
         what: "an exclusive turn begins without acquiring what the last one wrote",
         site: "runtime/core/src/turn",

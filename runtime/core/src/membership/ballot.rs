@@ -53,7 +53,6 @@ impl Charge {
         target: SiloId,
         me: SiloId,
         table: &Table,
-        silent: &BTreeSet<SiloId>,
         config: &Config,
     ) -> Verdict {
         if crate::mutant!("m53") {
@@ -77,7 +76,7 @@ impl Charge {
         };
         let electorate = Electorate::of(table, named);
         let bound = self.votes.iter().filter(|(voter, vote)| **vote != Vote::Object && **voter != target);
-        if suspects_suffice && electorate.is_blocked_by(bound.map(|(voter, _)| *voter), silent) {
+        if suspects_suffice && electorate.is_blocked_by(bound.map(|(voter, _)| *voter)) {
             return Verdict::Voted;
         }
         // Without us, a silo of its electorate cannot have all the vouches, only a majority's. One that is not ours

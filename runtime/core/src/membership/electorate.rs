@@ -9,7 +9,6 @@
 
 use super::table::{Held, Table};
 use crate::{SiloId, ViewVersion};
-use std::collections::BTreeSet;
 
 /// The electorate of a silo, as far as a later table tells.
 #[derive(Clone, Copy, Debug)]
@@ -47,27 +46,13 @@ impl<'a> Electorate<'a> {
     /// Of whom the table no longer tells whether they were among them, the worst is presumed: that those who did not
     /// vote were, and that those who did vote were not. (One more member that votes adds one vote and half a vote to
     /// what is needed.)
-    ///
-    /// The `silent` are dead in the table and vouch for nobody any more: each is as good as one that has voted.
-    pub(super) fn is_blocked_by(
-        &self,
-        voters: impl IntoIterator<Item = SiloId>,
-        silent: &BTreeSet<SiloId>,
-    ) -> bool {
+    pub(super) fn is_blocked_by(&self, voters: impl IntoIterator<Item = SiloId>) -> bool {
         if self.version < self.table.view.forgotten {
             return false;
         }
         let (mut votes, mut size) = (0, 0);
         for entry in &self.table.entries {
-            let is_silent = silent.contains(&entry.row.id);
-            match entry.row.held_lease_in(self.version) {
-                Held::Yes => {
-                    size += 1;
-                    votes += usize::from(is_silent);
-                }
-                Held::Maybe => size += usize::from(!is_silent),
-                Held::No => {}
-            }
+            size += usize::from(entry.row.held_lease_in(self.version) != Held::No);
         }
         for voter in voters {
             match self.membership(voter) {
@@ -92,7 +77,7 @@ mod tests {
     use crate::view::Status;
     use crate::{SiloName, Version};
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
@@ -168,7 +153,7 @@ mod tests {
                 names[..4].iter().zip(0..).any(|(name, n)| *name == id.name && who_votes & (1 << n) != 0)
             };
             let voters: Vec<SiloId> = table.holders().map(|row| row.id).filter(is_voter).collect();
-            if Electorate::of(&table, version).is_blocked_by(voters.iter().copied(), &BTreeSet::new()) {
+            if Electorate::of(&table, version).is_blocked_by(voters.iter().copied()) {
                 let votes = |name: &SiloName| voters.iter().any(|voter| voter.name == *name);
                 let left = asked.iter().filter(|name| **name != target && !votes(name)).count();
                 prop_assert!(left < asked.len() / 2, "{voters:?} vote, {asked:?} are asked: {table:?}");
@@ -197,7 +182,7 @@ mod tests {
             let is_voter = |id: &SiloId| names[..4].iter().zip(0..).any(|(name, n)| *name == id.name && who_votes & (1 << n) != 0);
             let voters: Vec<SiloId> = table.holders().map(|row| row.id).filter(is_voter).collect();
             let left = asked.iter().filter(|name| **name != names[4] && voters.iter().all(|v| v.name != **name));
-            let blocked = Electorate::of(&table, version).is_blocked_by(voters.iter().copied(), &BTreeSet::new());
+            let blocked = Electorate::of(&table, version).is_blocked_by(voters.iter().copied());
             prop_assert_eq!(blocked, left.count() < asked.len() / 2);
         }
     }

@@ -2,16 +2,15 @@
 
 use super::Membership;
 use super::ballot::{Ballot, Charge, Verdict};
-use super::config::with_margin;
 use super::event::{Action, RequestId};
 use super::life::Phase;
 use super::message::{BALLOT_TARGETS_MAX, MembershipMessage, Vote};
 use super::suspicion::{Target, Vouchers, WatchRead};
-use super::table::{Change, Row, RowKey, SiloRow, StoreFault, THIS, Table, Tenure};
+use super::table::{Change, Row, RowKey, StoreFault, THIS, Table, Tenure};
 use super::{join, tables::Sight};
 use crate::view::Status;
 use crate::{Instant, SiloId, Version, ViewVersion};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -284,10 +283,9 @@ impl Membership {
     /// Counts, and remembers whom to evict.
     fn close_ballot(&mut self, now: Instant, out: &mut Vec<Action>) {
         let (Some(ballot), Some(table)) = (self.ballot.take(), self.table.clone()) else { return };
-        let silent = self.silent(now);
         let mut charges = ballot.charges;
         charges.retain(|id, charge| {
-            let verdict = charge.verdict(now, *id, self.me, &table, &silent, &self.config);
+            let verdict = charge.verdict(now, *id, self.me, &table, &self.config);
             let won = verdict != Verdict::Spared && self.is_still_suspected(*id);
             let evict = won && !self.must_be_won_again(*id, charge, verdict);
             if !evict && let Some(target) = self.targets.get_mut(id).filter(|t| t.ballot_at.is_some()) {
@@ -328,13 +326,12 @@ impl Membership {
         if now >= sentence.until || sentence.tried_on == table.view.version {
             return self.end_ballot(now);
         }
-        let silent = self.silent(now);
         let mut change = Change::of_membership(&table);
         for (id, charge) in &sentence.charges {
             let entry = table.entry(*id).filter(|entry| entry.row.holds_lease());
             let Some(entry) = entry.filter(|_| self.is_still_suspected(*id)) else { continue };
             // Counted anew: the table may tell more, or less, about who had a vote.
-            let left_of_lease = match charge.verdict(now, *id, self.me, &table, &silent, &self.config) {
+            let left_of_lease = match charge.verdict(now, *id, self.me, &table, &self.config) {
                 Verdict::Voted => charge.lease.until.since(now),
                 Verdict::Outwaited => Duration::ZERO,
                 Verdict::Spared => continue,
@@ -354,18 +351,6 @@ impl Membership {
         } else {
             self.end_ballot(now);
         }
-    }
-
-    /// Who is dead in the table, and has been for so long that nobody lives by its word any more: its last lease is over, a silo
-    /// vouches only while it has one, and a vouch is good for a lease.
-    fn silent(&self, now: Instant) -> BTreeSet<SiloId> {
-        let Some(table) = &self.table else { return BTreeSet::new() };
-        let is_silent = |row: &SiloRow| {
-            let over = with_margin(row.grace.saturating_add(self.config.lease));
-            row.status == Status::Dead
-                && self.sights.get(&row.id).is_some_and(|seen| seen.dead && now.since(seen.first) >= over)
-        };
-        table.entries.iter().map(|entry| &entry.row).filter(|row| is_silent(row)).map(|row| row.id).collect()
     }
 
     /// The ballot, or the commit it led to, came to nothing: whoever is still suspected is tried again later.

@@ -464,64 +464,6 @@ fn of_three_hundred_silos_sixty_crash_and_thirty_join_at_once() {
     assert!(world.nodes.iter().all(|node| node.stopped.is_none()), "nobody else was evicted");
 }
 
-/// Those who could vouch for it have died for good after it, and have been evicted by others, who came later: its last lease names
-/// none of these. The dead vouch for nobody, so it need not be outwaited, for five minutes.
-#[test]
-fn the_dead_are_counted_among_those_who_vouch_for_nobody() {
-    let mut worst = 0;
-    for seed in 0..50 {
-        let mut world = World::new(6, seed);
-        (0..3).for_each(|at| world.start(at));
-        world.run_until("three are active", 30 * SEC, |w| w.sees_active(0, 3));
-        world.run(5 * SEC);
-        let last = world.id(2);
-        world.crash(2);
-        (3..6).for_each(|at| world.start(at));
-        // The two have renewed their leases since, in a larger view, and have not agreed on the first one's death.
-        world.run(2200 * MS);
-        assert!(!world.view(0).is_dead(last), "seed {seed}: {}", world.describe());
-        (0..2).for_each(|at| world.crash(at));
-        worst = worst.max(world.run_until("it is evicted", 40 * SEC, |w| w.view(3).is_dead(last)));
-    }
-    println!("the last of three who died for good: evicted after at most {} ms", worst / MS);
-    assert!(worst < 20 * SEC, "{} ms", worst / MS);
-}
-
-/// Of five in the dark, those who have lapsed; whether a third runs on once only these are left to vouch for it.
-fn runs_on_the_word_of_the_lapsed() -> bool {
-    let mut world = World::formed(5, 9);
-    world.run(3 * SEC);
-    world.all_dark(StoreMode::Silent);
-    world.run(SEC);
-    world.pause(3);
-    world.pause(4);
-    world.run(4 * SEC);
-    assert!((0..3).all(|at| world.runs(at)), "{}", world.describe());
-    world.crash(1);
-    world.crash(2);
-    world.resume(3);
-    world.resume(4);
-    world.run(4 * SEC);
-    assert!(!world.runs(3) && !world.runs(4), "{}", world.describe());
-    world.runs(0)
-}
-
-/// Who is dead to the others may count on its own lease for as long as it lasts, and on nothing beyond: so may those for whom
-/// it vouches.
-#[test]
-fn a_silo_without_a_lease_vouches_for_nobody() {
-    assert!(!runs_on_the_word_of_the_lapsed());
-}
-
-#[cfg(feature = "mutants")]
-#[test]
-fn m63_a_vouch_of_a_silo_without_a_lease_is_caught() {
-    crate::mutant::activate("m63");
-    let noticed = runs_on_the_word_of_the_lapsed();
-    crate::mutant::activate("");
-    assert!(noticed, "nobody noticed m63");
-}
-
 /// The table has room for some tenures of a name only. What it no longer knows about one that keeps coming back must not make
 /// everybody's electorate unknown: then the dead could only be outwaited, for 36 s.
 #[test]

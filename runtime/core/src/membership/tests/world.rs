@@ -144,7 +144,7 @@ impl World {
         world
     }
 
-    pub fn sees_active(&self, at: usize, count: usize) -> bool {
+    fn sees_active(&self, at: usize, count: usize) -> bool {
         self.nodes[at].joined && self.view(at).active().count() == count
     }
 
