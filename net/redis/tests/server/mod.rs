@@ -119,6 +119,18 @@ impl Server {
         self.wait_for("MASTER <-> REPLICA sync: Finished with success");
     }
 
+    /// Waits until a replica has said that it has all that was written here until now. A primary feeds a new replica only
+    /// once that has been heard of.
+    pub fn wait_for_its_replica(&self) {
+        let written: u64 = self.info("master_repl_offset").parse().expect("a number");
+        let has_all = || {
+            let offset =
+                self.info("slave0").split_once("offset=")?.1.split(',').next()?.parse::<u64>().ok()?;
+            (offset >= written).then_some(())
+        };
+        assert!((0..200_000).any(|_| has_all().is_some()), "no replica has said that it has {written} bytes");
+    }
+
     /// Stops it in its tracks; its sockets stay open.
     pub fn freeze(&self) {
         self.signal("-STOP");
