@@ -160,7 +160,7 @@ pub struct Call<R, E> {
 }
 
 impl<R, E> Call<R, E> {
-    /// Waits at most this long. Nested calls inherit what is left.
+    /// Waits at most this long, from when it is first awaited, or told. Nested calls inherit what is left.
     pub fn deadline(mut self, limit: Duration) -> Self {
         if let Ok(request) = &mut self.request {
             request.deadline = Some(limit);
